@@ -3,7 +3,7 @@
 use core::fmt;
 
 macro_rules! refusals {
-    ($( $(#[$doc:meta])* $name:ident = $number:literal, $class:literal.$detail:literal, $text:literal; )*) => {
+    ($( $(#[$doc:meta])* $name:ident = $number:literal, ($class:literal, $detail:literal), $text:literal; )*) => {
         /// A reason for which a device refuses a request.
         ///
         /// Deliberately coarse: the device's log has the exact cause. The
@@ -37,91 +37,91 @@ macro_rules! refusals {
 
 refusals! {
     /// The peer's role does not allow this.
-    NotAllowed = 1, 4.03, "this credential has no role that allows this";
+    NotAllowed = 1, (4, 3), "this credential has no role that allows this";
     /// No such resource.
-    NotFound = 2, 4.04, "no such resource";
+    NotFound = 2, (4, 4), "no such resource";
     /// The resource does not take this method.
-    MethodNotAllowed = 3, 4.05, "the resource does not take this method";
+    MethodNotAllowed = 3, (4, 5), "the resource does not take this method";
     /// A critical option that the device does not know (RFC 7252, 5.4.1).
-    BadOption = 4, 4.02, "unknown critical option";
+    BadOption = 4, (4, 2), "unknown critical option";
     /// The request does not parse or lacks something.
-    BadRequest = 5, 4.00, "malformed request";
+    BadRequest = 5, (4, 0), "malformed request";
     /// Blocks must arrive in order (RFC 7959, 2.9.2).
-    BlockOutOfOrder = 6, 4.08, "block out of order";
+    BlockOutOfOrder = 6, (4, 8), "block out of order";
     /// No component of this name.
-    UnknownComponent = 7, 4.04, "the device has no component of this name";
+    UnknownComponent = 7, (4, 4), "the device has no component of this name";
     /// The body is larger than the device takes here.
-    TooLarge = 8, 4.13, "larger than the device takes here";
+    TooLarge = 8, (4, 13), "larger than the device takes here";
     /// The device is busy with something that excludes this.
-    Busy = 9, 5.03, "the device is busy, try again";
+    Busy = 9, (5, 3), "the device is busy, try again";
     /// A bug or broken hardware; the log has more.
-    Internal = 10, 5.00, "internal error, see the device log";
+    Internal = 10, (5, 0), "internal error, see the device log";
 
     /// The envelope is not of the SUIT profile.
-    Malformed = 20, 4.00, "not a well-formed envelope of the SUIT profile";
+    Malformed = 20, (4, 0), "not a well-formed envelope of the SUIT profile";
     /// No signature by a trusted translator key, or a bad one.
-    Untrusted = 21, 4.03, "not signed by a trusted translator";
+    Untrusted = 21, (4, 3), "not signed by a trusted translator";
     /// The manifest is not the one that was signed.
-    Tampered = 22, 4.03, "the envelope was altered after it was signed";
+    Tampered = 22, (4, 3), "the envelope was altered after it was signed";
     /// Made for another vendor or class of device.
-    WrongDevice = 23, 4.09, "made for another vendor or class of device";
+    WrongDevice = 23, (4, 9), "made for another vendor or class of device";
     /// The manifest names another component than the path.
-    WrongComponent = 24, 4.09, "the manifest is for another component";
+    WrongComponent = 24, (4, 9), "the manifest is for another component";
     /// Translated for another engine profile.
-    WrongProfile = 25, 4.09, "translated for another engine profile";
+    WrongProfile = 25, (4, 9), "translated for another engine profile";
     /// The sequence number is not above the highest that was ever activated.
-    OldSequence = 26, 4.09, "the sequence number is not above the highest activated";
+    OldSequence = 26, (4, 9), "the sequence number is not above the highest activated";
     /// The sequence number is under the rollback floor.
-    BelowFloor = 27, 4.09, "the sequence number is under the rollback floor";
+    BelowFloor = 27, (4, 9), "the sequence number is under the rollback floor";
     /// The payload does not fit into a slot.
-    NoSpace = 28, 4.13, "the payload is larger than the slot";
+    NoSpace = 28, (4, 13), "the payload is larger than the slot";
     /// The manifest asks for limits that the device does not give.
-    LimitsTooHigh = 29, 4.09, "the manifest asks for more memory, stack or fuel than the device gives";
+    LimitsTooHigh = 29, (4, 9), "the manifest asks for more memory, stack or fuel than the device gives";
     /// The payload is not the one that the manifest describes.
-    WrongPayload = 30, 4.09, "the payload does not match the signed digest";
+    WrongPayload = 30, (4, 9), "the payload does not match the signed digest";
     /// The capsule imports an interface that the manifest does not grant.
-    Ungranted = 31, 4.09, "the capsule imports an interface that it was not granted";
+    Ungranted = 31, (4, 9), "the capsule imports an interface that it was not granted";
     /// The capsule was translated correctly signed but cannot be started.
-    NotACapsule = 32, 4.09, "the payload does not export what its kind of capsule must";
+    NotACapsule = 32, (4, 9), "the payload does not export what its kind of capsule must";
     /// A persistent capsule where an ephemeral one is needed, or the reverse.
-    WrongKind = 33, 4.09, "the capsule is of the other kind, persistent or ephemeral";
+    WrongKind = 33, (4, 9), "the capsule is of the other kind, persistent or ephemeral";
     /// The manifest grants an interface that this board does not offer.
-    NotOffered = 34, 4.09, "the manifest grants an interface that this board does not offer";
+    NotOffered = 34, (4, 9), "the manifest grants an interface that this board does not offer";
 
     /// No transfer is open.
-    NoTransfer = 40, 4.09, "no transfer is open: send the envelope first";
+    NoTransfer = 40, (4, 9), "no transfer is open: send the envelope first";
     /// More bytes than the manifest announced.
-    TooLong = 41, 4.09, "more bytes than the manifest announced";
+    TooLong = 41, (4, 9), "more bytes than the manifest announced";
     /// The transfer ended too early.
-    Truncated = 42, 4.09, "fewer bytes than the manifest announced";
+    Truncated = 42, (4, 9), "fewer bytes than the manifest announced";
     /// Blocks do not start where the transfer stands.
-    WrongOffset = 43, 4.08, "the block does not start where the transfer stands";
+    WrongOffset = 43, (4, 8), "the block does not start where the transfer stands";
     /// Confirm without a trial.
-    NoTrial = 44, 4.09, "no trial to confirm";
+    NoTrial = 44, (4, 9), "no trial to confirm";
     /// Nothing to go back to.
-    NoPrevious = 45, 4.09, "no previous capsule to go back to";
+    NoPrevious = 45, (4, 9), "no previous capsule to go back to";
     /// A trial must be confirmed or rolled back first.
-    TrialPending = 46, 4.09, "a trial is pending: confirm it or roll back first";
+    TrialPending = 46, (4, 9), "a trial is pending: confirm it or roll back first";
     /// The component has no capsule.
-    NoCapsule = 47, 4.04, "the component has no running capsule";
+    NoCapsule = 47, (4, 4), "the component has no running capsule";
     /// A manifest with an integrated payload came where a detached one is
     /// needed, or the reverse.
-    WrongDelivery = 48, 4.09, "this resource needs the other delivery, integrated or detached";
+    WrongDelivery = 48, (4, 9), "this resource needs the other delivery, integrated or detached";
 
     /// The capsule trapped.
-    Trapped = 60, 5.00, "the capsule trapped";
+    Trapped = 60, (5, 0), "the capsule trapped";
     /// The capsule used up its fuel.
-    OutOfFuel = 61, 5.00, "the capsule used up its fuel";
+    OutOfFuel = 61, (5, 0), "the capsule used up its fuel";
     /// The capsule was refused memory and gave up.
-    OutOfMemory = 62, 5.00, "the capsule exceeded its memory limit";
+    OutOfMemory = 62, (5, 0), "the capsule exceeded its memory limit";
     /// The capsule used up its stack.
-    StackOverflow = 63, 5.00, "the capsule used up its stack";
+    StackOverflow = 63, (5, 0), "the capsule used up its stack";
     /// The capsule failed to initialise.
-    InitFailed = 64, 5.00, "the capsule failed to start and was put back";
+    InitFailed = 64, (5, 0), "the capsule failed to start and was put back";
     /// The capsule answered with something that is not a CoAP response.
-    BadAnswer = 65, 5.00, "the capsule gave an invalid answer";
+    BadAnswer = 65, (5, 0), "the capsule gave an invalid answer";
     /// An ephemeral capsule reported an error of its own.
-    JobFailed = 66, 5.00, "the capsule reported an error";
+    JobFailed = 66, (5, 0), "the capsule reported an error";
 }
 
 impl Refusal {
