@@ -1,2 +1,52 @@
-//! Stub.
-fn main() {}
+//! The commands of the README and of CI: `cargo xtask demo`, `test`,
+//! `build`, `capsules`. Each installs what it needs and says what it does.
+
+#![forbid(unsafe_code)]
+
+mod build;
+mod demo;
+mod run;
+mod setup;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    about = "The commands of Sealift's README and CI"
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// The main job, from nothing: sign, send, run, break, go back
+    Demo,
+    /// All tests that need no special hardware; what CI runs
+    Test,
+    /// Builds the host tools, the native device and the capsules
+    Build,
+    /// Builds capsules/*, leaves target/capsules/NAME.wasm
+    Capsules,
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Demo => demo::demo(),
+        Command::Test => test::test(),
+        Command::Build => build::everything(),
+        Command::Capsules => build::capsules(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! A device process, its flash file and its log.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+/// What a device is started with.
+#[derive(Clone, Debug)]
+pub struct DeviceOptions {
+    /// Flash file; made if it does not exist.
+    pub flash: PathBuf,
+    /// Trusted translator keys.
+    pub trust: Vec<PathBuf>,
+    /// Role and credential file, such as `("deploy", "op.pub")`.
+    pub allow: Vec<(String, PathBuf)>,
+    /// Where it writes its public credential.
+    pub identity: PathBuf,
+    /// Further arguments.
+    pub extra: Vec<String>,
+}
+
+/// A running device.
+#[derive(Debug)]
+pub struct Device {
+    child: Child,
+    program: PathBuf,
+    options: DeviceOptions,
+    address: String,
+    log: Arc<Log>,
+}
+
+#[derive(Debug, Default)]
+struct Log {
+    text: Mutex<(String, bool)>,
+    grown: Condvar,
+}
+
+const PATIENCE: Duration = Duration::from_secs(30);
+const READY: &str = "listening on ";
+
+impl Device {
+    /// Starts the device on a free port and waits until it listens.
+    ///
+    /// # Errors
+    ///
+    /// Where it does not start, with its log.
+    pub fn start(program: &Path, options: DeviceOptions) -> Result<Self> {
+        Self::start_at(program, options, "127.0.0.1:0")
+    }
+
+    fn start_at(program: &Path, options: DeviceOptions, listen: &str) -> Result<Self> {
+        let mut command = Command::new(program);
+        command
+            .arg("--flash")
+            .arg(&options.flash)
+            .args(["--listen", listen])
+            .arg("--identity-out")
+            .arg(&options.identity);
+        for key in &options.trust {
+            command.arg("--trust").arg(key);
+        }
+        for (role, credential) in &options.allow {
+            command
+                .arg("--allow")
+                .arg(format!("{role}={}", credential.display()));
+        }
+        let mut child = command
+            .args(&options.extra)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot start {}", program.display()))?;
+        let stderr = child.stderr.take().context("no pipe to the device")?;
+        let log = Arc::new(Log::default());
+        let sink = Arc::clone(&log);
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                sink.push(&line);
+            }
+            sink.close();
+        });
+        let mut device = Self {
+            child,
+            program: program.to_owned(),
+            options,
+            address: String::new(),
+            log,
+        };
+        let line = device.wait_for(READY)?;
+        let (_, address) = line.split_once(READY).context("no address in the log")?;
+        device.address = address.trim().to_owned();
+        Ok(device)
+    }
+
+    /// Its address, as `coap://HOST:PORT`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("coap://{}", self.address)
+    }
+
+    /// Host and port.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// What it was started with.
+    #[must_use]
+    pub fn options(&self) -> &DeviceOptions {
+        &self.options
+    }
+
+    /// Its log since this start.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.log.text().0.clone()
+    }
+
+    /// The first log line that contains `needle`; waits for it.
+    ///
+    /// # Errors
+    ///
+    /// Where the device ends, or goes on too long, without such a line.
+    pub fn wait_for(&self, needle: &str) -> Result<String> {
+        let guard = self.log.text();
+        let (guard, _) = self
+            .log
+            .grown
+            .wait_timeout_while(guard, PATIENCE, |(text, closed)| {
+                !*closed && !text.contains(needle)
+            })
+            .unwrap_or_else(PoisonError::into_inner);
+        match guard.0.lines().find(|line| line.contains(needle)) {
+            Some(line) => Ok(line.to_owned()),
+            None => bail!("the device did not say {needle:?}; its log:\n{}", guard.0),
+        }
+    }
+
+    /// Ends the process with SIGKILL: a power cut, as far as a process can
+    /// have one.
+    ///
+    /// # Errors
+    ///
+    /// Where the process was gone already.
+    pub fn kill(&mut self) -> Result<()> {
+        self.child.kill().context("cannot kill the device")?;
+        self.child.wait().context("cannot wait for the device")?;
+        Ok(())
+    }
+
+    /// Kills it and starts it again on the same flash, at the same address.
+    ///
+    /// # Errors
+    ///
+    /// As [`Device::start`].
+    pub fn restart(mut self) -> Result<Self> {
+        self.kill()?;
+        let address = self.address.clone();
+        Self::start_at(&self.program.clone(), self.options.clone(), &address)
+    }
+
+    /// Whether the process has not ended.
+    #[must_use]
+    pub fn alive(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+}
+
+impl Drop for Device {
+    fn drop(&mut self) {
+        // It may have been killed before; both calls then only say so.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Log {
+    fn text(&self) -> std::sync::MutexGuard<'_, (String, bool)> {
+        self.text.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, line: &str) {
+        let mut guard = self.text();
+        guard.0.push_str(line);
+        guard.0.push('\n');
+        self.grown.notify_all();
+    }
+
+    fn close(&self) {
+        self.text().1 = true;
+        self.grown.notify_all();
+    }
+}

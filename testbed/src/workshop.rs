@@ -1,0 +1,214 @@
+//! A temporary folder with keys, credentials and signed capsules.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use tempfile::TempDir;
+
+use crate::{Device, DeviceOptions, Outcome, Programs};
+
+/// Keys, credentials and files of one system under test.
+#[derive(Debug)]
+pub struct Workshop {
+    dir: TempDir,
+    programs: Programs,
+}
+
+/// What a capsule is signed with; the fields are the flags of `signer sign`.
+#[derive(Clone, Debug)]
+pub struct Sign<'a> {
+    /// Name of the capsule, as in `capsules/`.
+    pub capsule: &'a str,
+    /// Name of the translator key.
+    pub key: &'a str,
+    /// Component.
+    pub component: &'a str,
+    /// Sequence number.
+    pub sequence: u64,
+    /// Granted interfaces.
+    pub grants: &'a [&'a str],
+    /// Further arguments.
+    pub extra: &'a [&'a str],
+}
+
+impl Default for Sign<'_> {
+    fn default() -> Self {
+        Self {
+            capsule: "thermometer",
+            key: "translator",
+            component: "vm1",
+            sequence: 1,
+            grants: &["log", "rng", "sensors"],
+            extra: &[],
+        }
+    }
+}
+
+impl Workshop {
+    /// An empty workshop on the built programs, in a temporary folder.
+    ///
+    /// # Errors
+    ///
+    /// Where the programs are not built or the folder cannot be made.
+    pub fn new() -> Result<Self> {
+        Ok(Self {
+            dir: TempDir::with_prefix("sealift-").context("no temporary folder")?,
+            programs: Programs::locate()?,
+        })
+    }
+
+    /// A workshop with translator key `translator`, credentials `op`
+    /// (deployer) and `app` (user).
+    ///
+    /// # Errors
+    ///
+    /// As [`Workshop::new`], or where a key cannot be made.
+    pub fn furnished() -> Result<Self> {
+        let workshop = Self::new()?;
+        workshop.translator_key("translator")?;
+        workshop.credential("op")?;
+        workshop.credential("app")?;
+        Ok(workshop)
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The programs.
+    #[must_use]
+    pub fn programs(&self) -> &Programs {
+        &self.programs
+    }
+
+    /// A path in the folder.
+    #[must_use]
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// The Wasm of a capsule.
+    #[must_use]
+    pub fn wasm(&self, capsule: &str) -> PathBuf {
+        self.programs.capsules.join(format!("{capsule}.wasm"))
+    }
+
+    /// Runs the signer.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be started.
+    pub fn signer(&self, args: &[&str]) -> Result<Outcome> {
+        Outcome::of(&self.programs.signer, self.dir(), args)
+    }
+
+    /// Makes `NAME.key` and `NAME.pub`.
+    ///
+    /// # Errors
+    ///
+    /// Where the signer does not.
+    pub fn translator_key(&self, name: &str) -> Result<PathBuf> {
+        self.signer(&["keygen", "--out", &format!("{name}.key")])?
+            .success()?;
+        Ok(self.path(&format!("{name}.pub")))
+    }
+
+    /// Makes `NAME.cred` and `NAME.pub`.
+    ///
+    /// # Errors
+    ///
+    /// Where the updater does not.
+    pub fn credential(&self, name: &str) -> Result<PathBuf> {
+        let out = format!("{name}.cred");
+        Outcome::of(
+            &self.programs.updater,
+            self.dir(),
+            &["keygen", "--out", &out],
+        )?
+        .success()?;
+        Ok(self.path(&format!("{name}.pub")))
+    }
+
+    /// Signs a capsule for the native device; the envelope is `OUT` in the
+    /// folder.
+    ///
+    /// # Errors
+    ///
+    /// Where the signer cannot be started; its refusal is in the outcome.
+    pub fn sign(&self, out: &str, sign: &Sign<'_>) -> Result<Outcome> {
+        let wasm = self.wasm(sign.capsule);
+        let wasm = wasm.to_str().context("a path that is not UTF-8")?;
+        let key = format!("{}.key", sign.key);
+        let sequence = sign.sequence.to_string();
+        let mut args = vec![
+            "sign",
+            wasm,
+            "--key",
+            &key,
+            "--component",
+            sign.component,
+            "--seq",
+            &sequence,
+            "--out",
+            out,
+            "--target",
+            if cfg!(target_pointer_width = "64") {
+                "pulley64"
+            } else {
+                "pulley32"
+            },
+        ];
+        for grant in sign.grants {
+            args.extend(["--grant", grant]);
+        }
+        args.extend(sign.extra);
+        self.signer(&args)
+    }
+
+    /// Starts a device with an empty flash that trusts `translator`, lets
+    /// `op` deploy and `app` use capsules.
+    ///
+    /// # Errors
+    ///
+    /// As [`Device::start`].
+    pub fn device(&self) -> Result<Device> {
+        self.device_with(|_| {})
+    }
+
+    /// As [`Workshop::device`], with changed options.
+    ///
+    /// # Errors
+    ///
+    /// As [`Device::start`].
+    pub fn device_with(&self, change: impl FnOnce(&mut DeviceOptions)) -> Result<Device> {
+        let mut options = DeviceOptions {
+            flash: self.path("device.img"),
+            trust: vec![self.path("translator.pub")],
+            allow: vec![
+                ("deploy".into(), self.path("op.pub")),
+                ("use".into(), self.path("app.pub")),
+            ],
+            identity: self.path("device.pub"),
+            extra: Vec::new(),
+        };
+        change(&mut options);
+        Device::start(&self.programs.device, options)
+    }
+
+    /// Runs the updater against a device, as the credential `NAME.cred`.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be started; a refusal is in the outcome.
+    pub fn updater(&self, device: &Device, credential: &str, args: &[&str]) -> Result<Outcome> {
+        let url = device.url();
+        let credential = format!("{credential}.cred");
+        let peer = device.options().identity.clone();
+        let peer = peer.to_str().context("a path that is not UTF-8")?;
+        let mut all = vec!["--device", &url, "--cred", &credential, "--peer", peer];
+        all.extend(args);
+        Outcome::of(&self.programs.updater, self.dir(), &all)
+    }
+}

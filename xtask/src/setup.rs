@@ -1,0 +1,153 @@
+//! What a fresh machine lacks.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::run::{cargo, line, root, run, say, target};
+
+/// The target that capsules are compiled for.
+pub(crate) const WASM: &str = "wasm32v1-none";
+/// A microcontroller, to prove that the device crates need no `std`.
+pub(crate) const CORTEX_M: &str = "thumbv7em-none-eabihf";
+
+const CARGO_DENY: &str = "0.20.2";
+
+/// Adds a compilation target, if it is missing.
+pub(crate) fn rust_target(name: &str) -> Result<()> {
+    if sysroot()?.join("lib/rustlib").join(name).is_dir() {
+        return Ok(());
+    }
+    say(&format!("adding the Rust target {name}"));
+    run(Command::new("rustup")
+        .args(["target", "add", name])
+        .current_dir(root()))
+    .with_context(|| format!("add the Rust target {name} by hand, then run this again"))
+}
+
+/// Installs Debian packages, if `present` says that something is missing.
+pub(crate) fn packages(names: &[&str], present: impl Fn() -> bool) -> Result<()> {
+    if present() {
+        return Ok(());
+    }
+    say(&format!("installing {}", names.join(" ")));
+    let sudo = if quiet(Command::new("id").arg("-u"))? == "0" {
+        None
+    } else {
+        Some("sudo")
+    };
+    let apt = |args: &[&str]| {
+        let mut words: Vec<&str> = sudo.into_iter().collect();
+        words.push("apt-get");
+        words.extend(args);
+        let mut command = Command::new(words[0]);
+        command
+            .args(&words[1..])
+            .env("DEBIAN_FRONTEND", "noninteractive");
+        run(&mut command)
+    };
+    let mut install = vec!["install", "--yes", "--quiet", "--no-install-recommends"];
+    install.extend(names);
+    let asked = || format!("install {} by hand, then run this again", names.join(", "));
+    apt(&["update", "--quiet"]).with_context(asked)?;
+    apt(&install).with_context(asked)?;
+    if !present() {
+        bail!(asked());
+    }
+    Ok(())
+}
+
+/// A C compiler for linking.
+pub(crate) fn linker() -> Result<()> {
+    packages(&["gcc", "libc6-dev"], || on_path("cc"))
+}
+
+/// What liboscore, the oracle of the OSCORE tests, is built with.
+pub(crate) fn libclang() -> Result<()> {
+    packages(&["clang", "libclang-dev"], || on_path("clang"))
+}
+
+/// A Python with the independent implementations that the tests compare
+/// with. Returns its interpreter.
+pub(crate) fn python() -> Result<PathBuf> {
+    let requirements = [
+        "manifest/tests/interop/requirements.txt",
+        "oscore/tests/interop/requirements.txt",
+    ];
+    let venv = target().join("venv");
+    let python = venv.join("bin/python");
+    let mut wanted = String::new();
+    for file in requirements {
+        let path = root().join(file);
+        wanted += &std::fs::read_to_string(&path)
+            .with_context(|| format!("cannot read {}", path.display()))?;
+    }
+    let stamp = venv.join("installed");
+    if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(python);
+    }
+    packages(&["python3", "python3-venv"], || {
+        quiet(Command::new("python3").args(["-c", "import venv, ensurepip"])).is_ok()
+    })?;
+    say("making a Python environment with aiocoap, cwt and cbor2");
+    run(Command::new("python3")
+        .args(["-m", "venv", "--clear"])
+        .arg(&venv))?;
+    let mut pip = Command::new(&python);
+    pip.args([
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+    ]);
+    for file in requirements {
+        pip.arg("-r").arg(root().join(file));
+    }
+    run(&mut pip)?;
+    std::fs::write(stamp, wanted).context("cannot note what was installed")?;
+    Ok(python)
+}
+
+/// cargo-deny, of the version that the checks were written with.
+pub(crate) fn cargo_deny() -> Result<PathBuf> {
+    let tools = target().join("tools");
+    let program = tools.join("bin/cargo-deny");
+    let wanted = format!("cargo-deny {CARGO_DENY}");
+    if quiet(Command::new(&program).arg("--version")).is_ok_and(|v| v == wanted) {
+        return Ok(program);
+    }
+    say(&format!("installing {wanted}"));
+    run(cargo()
+        .args(["install", "cargo-deny", "--locked", "--quiet"])
+        .args(["--version", CARGO_DENY, "--root"])
+        .arg(&tools)
+        // The defaults pull in a second TLS stack and more.
+        .args(["--no-default-features"]))?;
+    Ok(program)
+}
+
+fn sysroot() -> Result<PathBuf> {
+    let mut rustc = Command::new("rustc");
+    rustc.args(["--print", "sysroot"]).current_dir(root());
+    quiet(&mut rustc).map(PathBuf::from)
+}
+
+fn on_path(program: &str) -> bool {
+    std::env::var_os("PATH").is_some_and(|path| {
+        std::env::split_paths(&path).any(|dir| Path::new(&dir).join(program).is_file())
+    })
+}
+
+/// Runs a command without showing its output; returns what it printed.
+fn quiet(command: &mut Command) -> Result<String> {
+    let output = command
+        .stderr(Stdio::null())
+        .output()
+        .with_context(|| format!("cannot start {}", line(command)))?;
+    if !output.status.success() {
+        bail!("failed: {}", line(command));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}

@@ -1,0 +1,149 @@
+//! `cargo xtask test`: every check that needs no special hardware.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::run::{cargo, line, root, run, say, target};
+use crate::{build, demo, setup};
+
+/// The crates that run on a device.
+const DEVICE_CRATES: [&str; 6] = [
+    "sealift-manifest",
+    "sealift-storage",
+    "sealift-oscore",
+    "sealift-wire",
+    "sealift-engine",
+    "sealift-core",
+];
+
+#[derive(Default)]
+struct Count {
+    passed: usize,
+    failed: usize,
+}
+
+impl Count {
+    /// Runs one check that passes or fails as a whole.
+    fn check(&mut self, what: &str, check: impl FnOnce() -> Result<()>) {
+        say(what);
+        match check() {
+            Ok(()) => self.passed += 1,
+            Err(error) => {
+                eprintln!("FAILED: {what}: {error:#}");
+                self.failed += 1;
+            }
+        }
+    }
+}
+
+/// Runs everything, then says how many passed and failed.
+pub(crate) fn test() -> Result<()> {
+    setup::rust_target(setup::WASM)?;
+    setup::rust_target(setup::CORTEX_M)?;
+    setup::libclang()?;
+    let python = setup::python()?;
+    let deny = setup::cargo_deny()?;
+
+    let mut count = Count::default();
+    count.check("formatting", || {
+        run(cargo().args(["fmt", "--all", "--check"]))?;
+        run(cargo()
+            .args(["fmt", "--all", "--check"])
+            .current_dir(root().join("capsules")))
+    });
+    count.check("dependencies: licences, bans, sources", || {
+        for folder in [root(), root().join("capsules")] {
+            run(Command::new(&deny)
+                .args([
+                    "--offline",
+                    "check",
+                    "licenses",
+                    "bans",
+                    "sources",
+                    "--config",
+                ])
+                .arg(root().join("deny.toml"))
+                .current_dir(folder))?;
+        }
+        Ok(())
+    });
+    build::everything()?;
+    count.check("the device crates compile without std", || {
+        let mut check = cargo();
+        check.args(["check", "--locked", "--target", setup::CORTEX_M]);
+        for name in DEVICE_CRATES {
+            check.args(["-p", name]);
+        }
+        run(&mut check)
+    });
+    count.check("clippy", || {
+        run(cargo()
+            .args(["clippy", "--locked", "--workspace", "--all-targets"])
+            .args(["--", "-D", "warnings"]))?;
+        run(cargo()
+            .args(["clippy", "--locked", "--release", "--target-dir"])
+            .arg(target().join("capsules-build"))
+            .args(["--", "-D", "warnings"])
+            .current_dir(root().join("capsules")))
+    });
+    say("tests");
+    count_tests(
+        cargo()
+            .args(["test", "--locked", "--workspace", "--no-fail-fast"])
+            .env("SEALIFT_PYTHON", &python)
+            .env("SEALIFT_CAPSULES", target().join("capsules")),
+        &mut count,
+    )?;
+    count.check("the demo", demo::demo);
+
+    println!("{} passed, {} failed", count.passed, count.failed);
+    ensure!(count.failed == 0, "some checks failed");
+    Ok(())
+}
+
+/// Runs `cargo test`, shows its output and adds up its results.
+fn count_tests(command: &mut Command, count: &mut Count) -> Result<()> {
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot start {}", line(command)))?;
+    let output = child.stdout.take().context("no pipe from cargo test")?;
+    let mut failed = 0;
+    for text in BufReader::new(output).lines() {
+        let text = text?;
+        println!("{text}");
+        if let Some((passed, more)) = results(&text) {
+            count.passed += passed;
+            failed += more;
+        }
+    }
+    let status = child.wait()?;
+    if !status.success() && failed == 0 {
+        eprintln!("FAILED: the tests did not build or run to their end");
+        failed = 1;
+    }
+    count.failed += failed;
+    Ok(())
+}
+
+/// `test result: ok. 3 passed; 0 failed; ...` as (3, 0).
+fn results(text: &str) -> Option<(usize, usize)> {
+    let (_, numbers) = text.strip_prefix("test result: ")?.split_once(". ")?;
+    let mut numbers = numbers.split("; ").map(|part| {
+        let (number, _) = part.split_once(' ')?;
+        number.parse().ok()
+    });
+    Some((numbers.next()??, numbers.next()??))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn results_are_read_from_cargos_words() {
+        let line = "test result: FAILED. 12 passed; 3 failed; 1 ignored; 0 measured";
+        assert_eq!(super::results(line), Some((12, 3)));
+        assert_eq!(super::results("test a::b ... ok"), None);
+    }
+}
