@@ -1,0 +1,236 @@
+//! Where things are on the flash.
+
+use core::fmt;
+
+use embedded_storage::nor_flash::NorFlash;
+
+use crate::SlotId;
+use crate::record::{Place, Tag};
+
+/// Bytes at the start of a slot that are set aside for the head of the
+/// envelope. The payload starts right behind, so that it is 16-byte aligned
+/// for use in place.
+pub const HEAD_AREA: u32 = 1024;
+
+/// Erase pages of one component's journal.
+pub const JOURNAL_PAGES: u32 = 2;
+
+/// The place of every component's journal and slots; a board's constant.
+///
+/// Components follow one another from `base`, each as journal page 0, journal
+/// page 1, slot A, slot B. The layout is part of the stored format: records
+/// written under another layout are not read (see [`crate`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout<const N: usize> {
+    base: u32,
+    slot_pages: u16,
+    names: [&'static str; N],
+}
+
+impl<const N: usize> Layout<N> {
+    /// A layout of `N` components from byte `base` of the flash on, with
+    /// slots of `slot_pages` erase pages each.
+    ///
+    /// Checked against the flash by [`Layout::check`], at mount.
+    #[must_use]
+    pub const fn new(base: u32, slot_pages: u16, names: [&'static str; N]) -> Self {
+        Self {
+            base,
+            slot_pages,
+            names,
+        }
+    }
+
+    /// The names of the components, in order of their numbers.
+    #[must_use]
+    pub const fn names(&self) -> &[&'static str; N] {
+        &self.names
+    }
+
+    /// Flash bytes that the layout takes up with erase pages of `erase_size`
+    /// bytes; `None` if that is beyond 32 bits.
+    #[must_use]
+    pub const fn size(&self, erase_size: u32) -> Option<u32> {
+        let pages = component_pages(self.slot_pages) as u64;
+        let size = pages
+            .saturating_mul(N as u64)
+            .saturating_mul(erase_size as u64);
+        if size > u32::MAX as u64 {
+            return None;
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "just compared")]
+        Some(size as u32)
+    }
+
+    /// Whether the layout suits this kind of flash with this capacity.
+    ///
+    /// # Errors
+    /// The first thing that does not fit.
+    pub fn check<F: NorFlash>(&self, capacity: usize) -> Result<(), LayoutError> {
+        let word = size_of_flash_unit(F::WRITE_SIZE)?;
+        let erase = size_of_flash_unit(F::ERASE_SIZE)?;
+        let read = size_of_flash_unit(F::READ_SIZE)?;
+        if HEAD_AREA.checked_rem(word) != Some(0) || erase.checked_rem(word) != Some(0) {
+            return Err(LayoutError::WordSize);
+        }
+        if word.checked_rem(read) != Some(0)
+            && read.checked_rem(word) != Some(0)
+            || crate::media::CHUNK.checked_rem(F::READ_SIZE) != Some(0)
+        {
+            return Err(LayoutError::ReadSize);
+        }
+        if HEAD_AREA.checked_rem(erase) != Some(0) && erase.checked_rem(HEAD_AREA) != Some(0)
+            || erase < Place::size(word)
+        {
+            return Err(LayoutError::PageSize);
+        }
+        if self.base.checked_rem(erase) != Some(0) {
+            return Err(LayoutError::BaseUnaligned);
+        }
+        if u32::from(self.slot_pages).saturating_mul(erase) <= HEAD_AREA {
+            return Err(LayoutError::SlotTooSmall);
+        }
+        let end = self
+            .size(erase)
+            .and_then(|size| self.base.checked_add(size))
+            .ok_or(LayoutError::TooLarge)?;
+        if u64::from(end) > capacity as u64 {
+            return Err(LayoutError::TooLarge);
+        }
+        for (i, name) in self.names.iter().enumerate() {
+            if self.names.iter().skip(i.saturating_add(1)).any(|n| n == name) {
+                return Err(LayoutError::DuplicateName);
+            }
+        }
+        Ok(())
+    }
+
+    /// The area of component `index`, on a flash with pages of `erase` bytes.
+    pub(crate) fn area(&self, index: usize, erase: u32) -> Option<Area> {
+        let name = self.names.get(index)?;
+        let offset = component_pages(self.slot_pages)
+            .checked_mul(u32::try_from(index).ok()?)?
+            .checked_mul(erase)?;
+        let journal = self.base.checked_add(offset)?;
+        Some(Area {
+            journal,
+            erase,
+            slot_pages: self.slot_pages,
+            tag: Tag::new(name, journal, erase, self.slot_pages),
+        })
+    }
+}
+
+const fn component_pages(slot_pages: u16) -> u32 {
+    JOURNAL_PAGES.saturating_add((slot_pages as u32).saturating_mul(2))
+}
+
+fn size_of_flash_unit(size: usize) -> Result<u32, LayoutError> {
+    match u32::try_from(size) {
+        Ok(size) if size != 0 => Ok(size),
+        _ => Err(LayoutError::WordSize),
+    }
+}
+
+/// The flash area of one component.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Area {
+    journal: u32,
+    pub(crate) erase: u32,
+    slot_pages: u16,
+    pub(crate) tag: Tag,
+}
+
+impl Area {
+    /// Start of journal page 0 or 1.
+    pub(crate) fn journal_page(&self, page: JournalPage) -> u32 {
+        match page {
+            JournalPage::First => self.journal,
+            JournalPage::Second => self.journal.saturating_add(self.erase),
+        }
+    }
+
+    /// Start of a slot: of the head of its envelope.
+    pub(crate) fn slot(&self, slot: SlotId) -> u32 {
+        let a = self
+            .journal
+            .saturating_add(self.erase.saturating_mul(JOURNAL_PAGES));
+        match slot {
+            SlotId::A => a,
+            SlotId::B => a.saturating_add(self.slot_size()),
+        }
+    }
+
+    fn slot_size(&self) -> u32 {
+        self.erase.saturating_mul(u32::from(self.slot_pages))
+    }
+
+    /// The largest payload that a slot takes, bytes.
+    pub(crate) fn payload_capacity(&self) -> u32 {
+        self.slot_size().saturating_sub(HEAD_AREA)
+    }
+}
+
+/// One of the two pages of a journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum JournalPage {
+    First,
+    Second,
+}
+
+impl JournalPage {
+    pub(crate) const BOTH: [Self; 2] = [Self::First, Self::Second];
+
+    pub(crate) const fn other(self) -> Self {
+        match self {
+            Self::First => Self::Second,
+            Self::Second => Self::First,
+        }
+    }
+}
+
+/// Why a layout does not suit a flash: a mistake in the board's description.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum LayoutError {
+    /// The word size is zero, or does not divide the page and 1024.
+    WordSize = 1,
+    /// The read size is not a divisor or a multiple of the word size, or
+    /// does not divide 256.
+    ReadSize = 2,
+    /// An erase page neither divides nor is a multiple of 1024 bytes, or is
+    /// too small for a record.
+    PageSize = 3,
+    /// The base is not at the start of an erase page.
+    BaseUnaligned = 4,
+    /// A slot has no room for a payload.
+    SlotTooSmall = 5,
+    /// The layout reaches beyond the end of the flash.
+    TooLarge = 6,
+    /// Two components have the same name.
+    DuplicateName = 7,
+}
+
+impl LayoutError {
+    /// The stable number of this error.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        self as u8
+    }
+}
+
+impl fmt::Display for LayoutError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::WordSize => "the flash's word size does not suit the store",
+            Self::ReadSize => "the flash's read size does not suit the store",
+            Self::PageSize => "the flash's erase page size does not suit the store",
+            Self::BaseUnaligned => "the store does not start at an erase page",
+            Self::SlotTooSmall => "the slots have no room for a payload",
+            Self::TooLarge => "the store reaches beyond the end of the flash",
+            Self::DuplicateName => "two components have the same name",
+        })
+    }
+}
+
+impl core::error::Error for LayoutError {}

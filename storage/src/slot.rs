@@ -1,0 +1,60 @@
+//! Slots as values: who holds the token may erase.
+
+use crate::SlotId;
+
+/// The right to erase and program one slot.
+///
+/// There is exactly one for each slot of a mounted store, it cannot be cloned
+/// or made outside of the store, and every function that erases or programs a
+/// slot asks for it. While it is lent out inside a [`Lease`] no such call can
+/// be written.
+#[derive(Debug)]
+pub struct Slot {
+    component: usize,
+    id: SlotId,
+}
+
+impl Slot {
+    pub(crate) const fn new(component: usize, id: SlotId) -> Self {
+        Self { component, id }
+    }
+
+    /// The number of the component.
+    #[must_use]
+    pub const fn component(&self) -> usize {
+        self.component
+    }
+
+    /// Which of its two slots.
+    #[must_use]
+    pub const fn id(&self) -> SlotId {
+        self.id
+    }
+}
+
+/// A slot lent to a running capsule, which uses its bytes in place.
+///
+/// Keep it as long as the capsule's code may be read, then hand it back with
+/// [`crate::Store::give_back`]. A lease that is dropped instead leaves the
+/// slot lent until the next mount: safe, but no update can go there.
+#[derive(Debug)]
+#[must_use = "a lease that is dropped leaves the slot lent"]
+pub struct Lease {
+    slot: Slot,
+}
+
+impl Lease {
+    pub(crate) const fn new(slot: Slot) -> Self {
+        Self { slot }
+    }
+
+    pub(crate) fn into_slot(self) -> Slot {
+        self.slot
+    }
+
+    /// The slot that is lent.
+    #[must_use]
+    pub const fn slot(&self) -> &Slot {
+        &self.slot
+    }
+}

@@ -1,0 +1,245 @@
+//! The store: its functions, for all components of a board.
+
+use core::ops::Range;
+
+use embedded_storage::nor_flash::NorFlash;
+use sealift_manifest::{Manifest, Verified};
+
+use crate::{ComponentStatus, Error, Layout, Lease, Opened, SlotId};
+
+/// The store of `N` components on flash `F`.
+///
+/// `W` is the length of the buffers for the unfinished last word of a
+/// transfer, one for each component: at least the flash's `WRITE_SIZE`, which
+/// is checked when it is compiled.
+///
+/// Components are numbered as in the layout. A function that fails leaves the
+/// state that [`Store::status`] reports as it was, with two exceptions that
+/// are stated there: a failed write takes the transfer back to the last whole
+/// page, and a payload that does not match ends its transfer.
+#[derive(Debug)]
+pub struct Store<F, const N: usize, const W: usize = 8> {
+    flash: F,
+    layout: Layout<N>,
+}
+
+#[expect(unused_variables, reason = "signatures first")]
+impl<F: NorFlash, const N: usize, const W: usize> Store<F, N, W> {
+    /// Reads the state of all components.
+    ///
+    /// Whatever is on the flash, even nothing or garbage, is a state: what
+    /// cannot be read as a record does not count. Where a power cut left its
+    /// traces, the state that was chosen is written again.
+    ///
+    /// # Errors
+    /// [`Error::Layout`] and [`Error::Flash`] only.
+    pub fn mount(flash: F, layout: Layout<N>) -> Result<Self, Error<F::Error>> {
+        Ok(Self { flash, layout })
+    }
+
+    /// Gives the flash back.
+    pub fn into_flash(self) -> F {
+        self.flash
+    }
+
+    /// The layout.
+    pub fn layout(&self) -> &Layout<N> {
+        &self.layout
+    }
+
+    /// The number of the component of this name.
+    pub fn component(&self, name: &str) -> Option<usize> {
+        self.layout.names().iter().position(|n| *n == name)
+    }
+
+    /// The state of component `c`; `None` if there is no such component.
+    pub fn status(&self, c: usize) -> Option<ComponentStatus> {
+        None
+    }
+
+    /// Opens, resumes or recognises the transfer of a capsule whose manifest
+    /// was verified, with the head of its envelope.
+    ///
+    /// A different transfer that is open is given up for the new one. From
+    /// here on there is no capsule to roll back to until the next confirm.
+    ///
+    /// # Errors
+    /// [`Error::UnknownComponent`], [`Error::WrongComponent`],
+    /// [`Error::TrialPending`], [`Error::HeadLength`],
+    /// [`Error::OldSequence`], [`Error::BelowFloor`],
+    /// [`Error::FloorAboveSequence`], [`Error::TooLarge`],
+    /// [`Error::SlotLent`], or the flash failed.
+    pub fn open_transfer(
+        &mut self,
+        c: usize,
+        manifest: &Verified<Manifest<'_>>,
+        head: &[u8],
+    ) -> Result<Opened, Error<F::Error>> {
+        Err(Error::UnknownComponent)
+    }
+
+    /// Appends payload bytes to the open transfer; `offset` must be what was
+    /// received so far. Returns what is received now.
+    ///
+    /// # Errors
+    /// [`Error::NoTransfer`], [`Error::WrongOffset`], [`Error::TooLong`],
+    /// [`Error::SlotLent`]: nothing changed. When the flash failed, the
+    /// transfer stands where [`Store::status`] says, at a page boundary, or
+    /// is given up.
+    pub fn write(
+        &mut self,
+        c: usize,
+        offset: u32,
+        bytes: &[u8],
+    ) -> Result<u32, Error<F::Error>> {
+        Err(Error::UnknownComponent)
+    }
+
+    /// Gives the open transfer up.
+    ///
+    /// # Errors
+    /// [`Error::NoTransfer`], or the flash failed.
+    pub fn abort_transfer(&mut self, c: usize) -> Result<(), Error<F::Error>> {
+        Err(Error::UnknownComponent)
+    }
+
+    /// Reads the head of the envelope in a slot, of a capsule or of an open
+    /// transfer, into the start of `buffer`, and returns it.
+    ///
+    /// # Errors
+    /// [`Error::NoCapsule`], [`Error::BufferTooSmall`] (1024 bytes always
+    /// suffice), or the flash failed.
+    pub fn read_head<'b>(
+        &mut self,
+        c: usize,
+        slot: SlotId,
+        buffer: &'b mut [u8],
+    ) -> Result<&'b [u8], Error<F::Error>> {
+        Err(Error::UnknownComponent)
+    }
+
+    /// Reads payload bytes of a slot, of a capsule or of a complete transfer.
+    ///
+    /// # Errors
+    /// [`Error::NoCapsule`], [`Error::Incomplete`], [`Error::OutOfBounds`],
+    /// or the flash failed.
+    pub fn read_payload(
+        &mut self,
+        c: usize,
+        slot: SlotId,
+        offset: u32,
+        buffer: &mut [u8],
+    ) -> Result<(), Error<F::Error>> {
+        Err(Error::UnknownComponent)
+    }
+
+    /// Length of the payload in a slot, bytes; `None` if it holds no capsule.
+    pub fn payload_len(&self, c: usize, slot: SlotId) -> Option<u32> {
+        None
+    }
+
+    /// Where on the flash the payload of a slot is, for use in place; `None`
+    /// if the slot holds no capsule. Nothing vouches for the bytes but
+    /// [`Store::check_payload`], and only a [`Lease`] keeps them there.
+    pub fn payload_range(&self, c: usize, slot: SlotId) -> Option<Range<u32>> {
+        None
+    }
+
+    /// Hashes the payload in flash, in small pieces, and compares it with the
+    /// manifest.
+    ///
+    /// # Errors
+    /// [`Error::NoCapsule`], [`Error::Incomplete`], [`Error::OtherManifest`],
+    /// [`Error::WrongPayload`], or the flash failed.
+    pub fn check_payload(
+        &mut self,
+        c: usize,
+        slot: SlotId,
+        manifest: &Verified<Manifest<'_>>,
+    ) -> Result<(), Error<F::Error>> {
+        Err(Error::UnknownComponent)
+    }
+
+    /// Makes the complete transfer the active capsule, on trial with `tries`
+    /// attempts, after its payload was hashed from flash.
+    ///
+    /// # Errors
+    /// [`Error::NoTransfer`], [`Error::OtherManifest`],
+    /// [`Error::Incomplete`], [`Error::OldSequence`], or the flash failed:
+    /// nothing changed. [`Error::WrongPayload`]: the transfer is given up.
+    pub fn activate(
+        &mut self,
+        c: usize,
+        manifest: &Verified<Manifest<'_>>,
+        tries: u8,
+    ) -> Result<(), Error<F::Error>> {
+        Err(Error::UnknownComponent)
+    }
+
+    /// Spends one try of the trial; to be called before each attempt to run
+    /// it. Returns the tries left after this one.
+    ///
+    /// # Errors
+    /// [`Error::NoTrial`], [`Error::NoTriesLeft`] (the caller reverts), or
+    /// the flash failed.
+    pub fn begin_attempt(&mut self, c: usize) -> Result<u8, Error<F::Error>> {
+        Err(Error::UnknownComponent)
+    }
+
+    /// Confirms the trial and raises the floor to what its manifest says.
+    ///
+    /// # Errors
+    /// [`Error::NoTrial`], [`Error::OtherManifest`],
+    /// [`Error::FloorAboveSequence`], or the flash failed.
+    pub fn confirm(
+        &mut self,
+        c: usize,
+        manifest: &Verified<Manifest<'_>>,
+    ) -> Result<(), Error<F::Error>> {
+        Err(Error::UnknownComponent)
+    }
+
+    /// Puts the previous confirmed capsule back, by request. From a trial,
+    /// the trial is gone; from a confirmed capsule the two change places.
+    ///
+    /// # Errors
+    /// [`Error::NoPrevious`], [`Error::BelowFloor`], or the flash failed.
+    pub fn rollback(&mut self, c: usize) -> Result<(), Error<F::Error>> {
+        Err(Error::UnknownComponent)
+    }
+
+    /// Ends a failed trial: the previous confirmed capsule is put back, or
+    /// the component becomes empty if there is none.
+    ///
+    /// # Errors
+    /// [`Error::NoTrial`], or the flash failed.
+    pub fn revert(&mut self, c: usize) -> Result<(), Error<F::Error>> {
+        Err(Error::UnknownComponent)
+    }
+
+    /// Removes the capsules and the open transfer. Floor and highest sequence
+    /// number stay.
+    ///
+    /// # Errors
+    /// The flash failed.
+    pub fn remove(&mut self, c: usize) -> Result<(), Error<F::Error>> {
+        Err(Error::UnknownComponent)
+    }
+
+    /// Lends a slot with a capsule to the instance that runs it.
+    ///
+    /// # Errors
+    /// [`Error::NoCapsule`], [`Error::SlotLent`].
+    pub fn lend(&mut self, c: usize, slot: SlotId) -> Result<Lease, Error<F::Error>> {
+        Err(Error::UnknownComponent)
+    }
+
+    /// Takes a slot back that is not in use any more.
+    ///
+    /// # Errors
+    /// [`Error::ForeignLease`], for a slot that was not lent by this store.
+    pub fn give_back(&mut self, lease: Lease) -> Result<(), Error<F::Error>> {
+        drop(lease);
+        Err(Error::ForeignLease)
+    }
+}
