@@ -160,7 +160,10 @@ impl<E: fmt::Debug> fmt::Display for Error<E> {
                 "the sequence number is not above the highest ever activated, {highest}"
             ),
             Self::BelowFloor { floor } => {
-                write!(f, "the sequence number is under the rollback floor, {floor}")
+                write!(
+                    f,
+                    "the sequence number is under the rollback floor, {floor}"
+                )
             }
             Self::FloorAboveSequence => {
                 f.write_str("the manifest's floor is above its own sequence number")

@@ -73,8 +73,7 @@ impl<const N: usize> Layout<N> {
         if HEAD_AREA.checked_rem(word) != Some(0) || erase.checked_rem(word) != Some(0) {
             return Err(LayoutError::WordSize);
         }
-        if word.checked_rem(read) != Some(0)
-            && read.checked_rem(word) != Some(0)
+        if word.checked_rem(read) != Some(0) && read.checked_rem(word) != Some(0)
             || crate::media::CHUNK.checked_rem(F::READ_SIZE) != Some(0)
         {
             return Err(LayoutError::ReadSize);
@@ -98,25 +97,32 @@ impl<const N: usize> Layout<N> {
             return Err(LayoutError::TooLarge);
         }
         for (i, name) in self.names.iter().enumerate() {
-            if self.names.iter().skip(i.saturating_add(1)).any(|n| n == name) {
+            if self
+                .names
+                .iter()
+                .skip(i.saturating_add(1))
+                .any(|n| n == name)
+            {
                 return Err(LayoutError::DuplicateName);
             }
         }
         Ok(())
     }
 
-    /// The area of component `index`, on a flash with pages of `erase` bytes.
-    pub(crate) fn area(&self, index: usize, erase: u32) -> Option<Area> {
-        let name = self.names.get(index)?;
-        let offset = component_pages(self.slot_pages)
-            .checked_mul(u32::try_from(index).ok()?)?
-            .checked_mul(erase)?;
-        let journal = self.base.checked_add(offset)?;
-        Some(Area {
-            journal,
-            erase,
-            slot_pages: self.slot_pages,
-            tag: Tag::new(name, journal, erase, self.slot_pages),
+    /// The areas of the components, on a flash with pages of `erase` bytes.
+    /// Only for a layout that was checked: what does not fit saturates.
+    pub(crate) fn areas(&self, erase: u32) -> [Area; N] {
+        let mut journal = self.base;
+        self.names.map(|name| {
+            let area = Area {
+                journal,
+                erase,
+                slot_pages: self.slot_pages,
+                tag: Tag::new(name, journal, erase, self.slot_pages),
+            };
+            let size = component_pages(self.slot_pages).saturating_mul(erase);
+            journal = journal.saturating_add(size);
+            area
         })
     }
 }
@@ -179,8 +185,6 @@ pub(crate) enum JournalPage {
 }
 
 impl JournalPage {
-    pub(crate) const BOTH: [Self; 2] = [Self::First, Self::Second];
-
     pub(crate) const fn other(self) -> Self {
         match self {
             Self::First => Self::Second,

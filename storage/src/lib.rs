@@ -18,17 +18,22 @@
 #[cfg(any(test, feature = "sim"))]
 extern crate std;
 
+mod component;
 mod error;
+mod journal;
 mod layout;
 mod media;
 mod record;
+mod region;
 mod slot;
 mod state;
 mod status;
 mod store;
+mod transfer;
 
 pub use error::Error;
 pub use layout::{HEAD_AREA, JOURNAL_PAGES, Layout, LayoutError};
+pub use region::{Region, RegionError};
 pub use slot::{Lease, Slot};
 pub use status::{ComponentStatus, Opened, Phase, SlotId, SlotInfo, Transfer};
 pub use store::Store;

@@ -1,6 +1,9 @@
 //! Slots as values: who holds the token may erase.
 
-use crate::SlotId;
+use embedded_storage::nor_flash::NorFlash;
+
+use crate::layout::Area;
+use crate::{Error, SlotId, media};
 
 /// The right to erase and program one slot.
 ///
@@ -29,6 +32,32 @@ impl Slot {
     #[must_use]
     pub const fn id(&self) -> SlotId {
         self.id
+    }
+
+    /// Programs `bytes` from byte `at` of the slot on, which must be the
+    /// start of a word, and erases each page right before its first byte.
+    pub(crate) fn program<F: NorFlash, const W: usize>(
+        &mut self,
+        flash: &mut F,
+        area: &Area,
+        at: u32,
+        bytes: &[u8],
+    ) -> Result<(), Error<F::Error>> {
+        let mut at = at;
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let in_page = at.checked_rem(area.erase).unwrap_or_default();
+            let offset = area.slot(self.id).saturating_add(at);
+            if in_page == 0 {
+                media::erase(flash, offset, area.erase)?;
+            }
+            let room = area.erase.saturating_sub(in_page) as usize;
+            let (part, behind) = rest.split_at_checked(room).unwrap_or((rest, &[]));
+            media::program::<F, W>(flash, offset, part)?;
+            at = at.saturating_add(media::unit(part.len()));
+            rest = behind;
+        }
+        Ok(())
     }
 }
 

@@ -96,11 +96,17 @@ impl State {
         }
     }
 
-    /// The confirmed capsule that is not active.
+    /// The confirmed capsule that is not active, whatever the floor.
     pub(crate) fn previous(&self) -> Option<(SlotId, &Content)> {
         let id = self.active?.other();
         let content = self.slot(id);
         (content.usage == Usage::Confirmed).then_some((id, content))
+    }
+
+    /// The confirmed capsule that may be put back.
+    pub(crate) fn rollback_target(&self) -> Option<(SlotId, &Content)> {
+        self.previous()
+            .filter(|(_, content)| content.sequence >= self.floor)
     }
 
     /// The slot of the open transfer, with its content and whole pages.
@@ -114,22 +120,38 @@ impl State {
         })
     }
 
-    /// Whether this can be a component's state at all: the active slot holds
-    /// a capsule, the other none on trial, a trial and a transfer exclude
-    /// each other, and without an active slot nothing is confirmed.
+    /// Whether this can be a component's state at all: the floor is not above
+    /// the highest number; an open transfer is; the active slot holds a
+    /// capsule and the other none on trial; a trial and a transfer exclude
+    /// each other; without an active slot nothing is confirmed.
     fn is_consistent(&self) -> bool {
-        let Some(active) = self.active else {
-            let transfers = SlotId::BOTH
-                .into_iter()
-                .filter(|id| matches!(self.slot(*id).usage, Usage::Transfer { .. }))
-                .count();
-            return transfers <= 1 && SlotId::BOTH.into_iter().all(|id| self.slot(id).phase().is_none());
+        let usages_fit = match self.active {
+            None => {
+                let [a, b] = self.slots;
+                matches!(
+                    (a.usage, b.usage),
+                    (Usage::Free | Usage::Transfer { .. }, Usage::Free)
+                        | (Usage::Free, Usage::Transfer { .. })
+                )
+            }
+            Some(active) => matches!(
+                (self.slot(active).usage, self.slot(active.other()).usage),
+                (
+                    Usage::Confirmed,
+                    Usage::Free | Usage::Transfer { .. } | Usage::Confirmed
+                ) | (Usage::Trial { .. }, Usage::Free | Usage::Confirmed)
+            ),
         };
-        matches!(
-            (self.slot(active).usage, self.slot(active.other()).usage),
-            (Usage::Confirmed, Usage::Free | Usage::Transfer { .. } | Usage::Confirmed)
-                | (Usage::Trial { .. }, Usage::Free | Usage::Confirmed)
-        )
+        let numbers_fit = self.floor <= self.highest
+            && SlotId::BOTH.into_iter().all(|id| {
+                let content = self.slot(id);
+                match content.usage {
+                    Usage::Free => true,
+                    Usage::Transfer { .. } => content.sequence > self.highest,
+                    Usage::Trial { .. } | Usage::Confirmed => content.sequence <= self.highest,
+                }
+            });
+        usages_fit && numbers_fit
     }
 
     /// Byte 0: the active slot (0 none, 1 A, 2 B); 1, 2: use of slot A and B
@@ -246,12 +268,18 @@ mod tests {
     use super::{Content, State, Usage};
     use crate::SlotId;
 
+    const HIGHEST: u64 = 0x0102_0304_0506_0708;
+
     fn content(usage: Usage) -> Content {
+        let sequence = match usage {
+            Usage::Transfer { .. } => HIGHEST + 1,
+            _ => HIGHEST,
+        };
         Content {
             usage,
             head_len: 300,
             size: 70_000,
-            sequence: 0x0102_0304_0506_0708,
+            sequence,
             digest: [0xA5; 32],
         }
     }
@@ -271,7 +299,7 @@ mod tests {
                 for b in USAGES {
                     let state = State {
                         floor: 5,
-                        highest: u64::MAX,
+                        highest: HIGHEST,
                         active,
                         slots: [content(a), content(b)],
                     };
@@ -287,6 +315,29 @@ mod tests {
         }
         // Empty or one transfer: 3; active A or B: 5 each.
         assert_eq!(consistent, 13);
+    }
+
+    #[test]
+    fn numbers_must_fit_together() {
+        let good = State {
+            floor: HIGHEST,
+            highest: HIGHEST,
+            active: Some(SlotId::B),
+            slots: [
+                content(Usage::Transfer { pages: 1 }),
+                content(Usage::Confirmed),
+            ],
+        };
+        assert_eq!(State::decode(&good.encode()), Some(good));
+        let mut floor = good;
+        floor.floor = HIGHEST + 1;
+        let mut transfer = good;
+        transfer.slots[0].sequence = HIGHEST;
+        let mut active = good;
+        active.slots[1].sequence = HIGHEST + 1;
+        for bad in [floor, transfer, active] {
+            assert_eq!(State::decode(&bad.encode()), None);
+        }
     }
 
     #[test]

@@ -5,6 +5,8 @@ use core::ops::Range;
 use embedded_storage::nor_flash::NorFlash;
 use sealift_manifest::{Manifest, Verified};
 
+use crate::component::Component;
+use crate::media;
 use crate::{ComponentStatus, Error, Layout, Lease, Opened, SlotId};
 
 /// The store of `N` components on flash `F`.
@@ -21,9 +23,9 @@ use crate::{ComponentStatus, Error, Layout, Lease, Opened, SlotId};
 pub struct Store<F, const N: usize, const W: usize = 8> {
     flash: F,
     layout: Layout<N>,
+    components: [Component<W>; N],
 }
 
-#[expect(unused_variables, reason = "signatures first")]
 impl<F: NorFlash, const N: usize, const W: usize> Store<F, N, W> {
     /// Reads the state of all components.
     ///
@@ -34,7 +36,22 @@ impl<F: NorFlash, const N: usize, const W: usize> Store<F, N, W> {
     /// # Errors
     /// [`Error::Layout`] and [`Error::Flash`] only.
     pub fn mount(flash: F, layout: Layout<N>) -> Result<Self, Error<F::Error>> {
-        Ok(Self { flash, layout })
+        layout.check::<F>(flash.capacity()).map_err(Error::Layout)?;
+        let mut number = 0_usize;
+        let components = layout.areas(media::unit(F::ERASE_SIZE)).map(|area| {
+            let component = Component::unread(number, area);
+            number = number.saturating_add(1);
+            component
+        });
+        let mut store = Self {
+            flash,
+            layout,
+            components,
+        };
+        for component in &mut store.components {
+            component.read_journal(&mut store.flash)?;
+        }
+        Ok(store)
     }
 
     /// Gives the flash back.
@@ -54,7 +71,7 @@ impl<F: NorFlash, const N: usize, const W: usize> Store<F, N, W> {
 
     /// The state of component `c`; `None` if there is no such component.
     pub fn status(&self, c: usize) -> Option<ComponentStatus> {
-        None
+        self.components.get(c).map(Component::status)
     }
 
     /// Opens, resumes or recognises the transfer of a capsule whose manifest
@@ -75,7 +92,12 @@ impl<F: NorFlash, const N: usize, const W: usize> Store<F, N, W> {
         manifest: &Verified<Manifest<'_>>,
         head: &[u8],
     ) -> Result<Opened, Error<F::Error>> {
-        Err(Error::UnknownComponent)
+        let name = self.layout.names().get(c);
+        if name.is_some_and(|name| *name != manifest.component) {
+            return Err(Error::WrongComponent);
+        }
+        let (flash, component) = self.parts(c)?;
+        component.open_transfer(flash, manifest, head)
     }
 
     /// Appends payload bytes to the open transfer; `offset` must be what was
@@ -86,13 +108,9 @@ impl<F: NorFlash, const N: usize, const W: usize> Store<F, N, W> {
     /// [`Error::SlotLent`]: nothing changed. When the flash failed, the
     /// transfer stands where [`Store::status`] says, at a page boundary, or
     /// is given up.
-    pub fn write(
-        &mut self,
-        c: usize,
-        offset: u32,
-        bytes: &[u8],
-    ) -> Result<u32, Error<F::Error>> {
-        Err(Error::UnknownComponent)
+    pub fn write(&mut self, c: usize, offset: u32, bytes: &[u8]) -> Result<u32, Error<F::Error>> {
+        let (flash, component) = self.parts(c)?;
+        component.write(flash, offset, bytes)
     }
 
     /// Gives the open transfer up.
@@ -100,7 +118,8 @@ impl<F: NorFlash, const N: usize, const W: usize> Store<F, N, W> {
     /// # Errors
     /// [`Error::NoTransfer`], or the flash failed.
     pub fn abort_transfer(&mut self, c: usize) -> Result<(), Error<F::Error>> {
-        Err(Error::UnknownComponent)
+        let (flash, component) = self.parts(c)?;
+        component.abort_transfer(flash)
     }
 
     /// Reads the head of the envelope in a slot, of a capsule or of an open
@@ -115,7 +134,13 @@ impl<F: NorFlash, const N: usize, const W: usize> Store<F, N, W> {
         slot: SlotId,
         buffer: &'b mut [u8],
     ) -> Result<&'b [u8], Error<F::Error>> {
-        Err(Error::UnknownComponent)
+        let (flash, component) = self.parts(c)?;
+        let needed = usize::from(component.content(slot)?.head_len);
+        let head = buffer
+            .get_mut(..needed)
+            .ok_or(Error::BufferTooSmall { needed })?;
+        media::read(flash, component.area.slot(slot), head)?;
+        Ok(head)
     }
 
     /// Reads payload bytes of a slot, of a capsule or of a complete transfer.
@@ -130,19 +155,32 @@ impl<F: NorFlash, const N: usize, const W: usize> Store<F, N, W> {
         offset: u32,
         buffer: &mut [u8],
     ) -> Result<(), Error<F::Error>> {
-        Err(Error::UnknownComponent)
+        let (flash, component) = self.parts(c)?;
+        let size = component.whole_content(slot)?.size;
+        let end = u64::from(offset).saturating_add(buffer.len() as u64);
+        if end > u64::from(size) {
+            return Err(Error::OutOfBounds);
+        }
+        media::read(
+            flash,
+            component.payload(slot).saturating_add(offset),
+            buffer,
+        )
     }
 
     /// Length of the payload in a slot, bytes; `None` if it holds no capsule.
     pub fn payload_len(&self, c: usize, slot: SlotId) -> Option<u32> {
-        None
+        let content = self.components.get(c)?.state.slot(slot);
+        content.phase().map(|_| content.size)
     }
 
     /// Where on the flash the payload of a slot is, for use in place; `None`
     /// if the slot holds no capsule. Nothing vouches for the bytes but
     /// [`Store::check_payload`], and only a [`Lease`] keeps them there.
     pub fn payload_range(&self, c: usize, slot: SlotId) -> Option<Range<u32>> {
-        None
+        let len = self.payload_len(c, slot)?;
+        let start = self.components.get(c)?.payload(slot);
+        Some(start..start.saturating_add(len))
     }
 
     /// Hashes the payload in flash, in small pieces, and compares it with the
@@ -157,7 +195,11 @@ impl<F: NorFlash, const N: usize, const W: usize> Store<F, N, W> {
         slot: SlotId,
         manifest: &Verified<Manifest<'_>>,
     ) -> Result<(), Error<F::Error>> {
-        Err(Error::UnknownComponent)
+        let (flash, component) = self.parts(c)?;
+        if component.content(slot)?.digest != manifest.digest {
+            return Err(Error::OtherManifest);
+        }
+        component.check_payload(flash, slot, manifest.payload_check())
     }
 
     /// Makes the complete transfer the active capsule, on trial with `tries`
@@ -173,7 +215,15 @@ impl<F: NorFlash, const N: usize, const W: usize> Store<F, N, W> {
         manifest: &Verified<Manifest<'_>>,
         tries: u8,
     ) -> Result<(), Error<F::Error>> {
-        Err(Error::UnknownComponent)
+        let (_, component) = self.parts(c)?;
+        let (slot, _, _) = component.state.transfer().ok_or(Error::NoTransfer)?;
+        let checked = self.check_payload(c, slot, manifest);
+        let (flash, component) = self.parts(c)?;
+        if let Err(Error::WrongPayload) = checked {
+            component.abort_transfer(flash)?;
+        }
+        checked?;
+        component.activate(flash, slot, tries)
     }
 
     /// Spends one try of the trial; to be called before each attempt to run
@@ -183,7 +233,8 @@ impl<F: NorFlash, const N: usize, const W: usize> Store<F, N, W> {
     /// [`Error::NoTrial`], [`Error::NoTriesLeft`] (the caller reverts), or
     /// the flash failed.
     pub fn begin_attempt(&mut self, c: usize) -> Result<u8, Error<F::Error>> {
-        Err(Error::UnknownComponent)
+        let (flash, component) = self.parts(c)?;
+        component.begin_attempt(flash)
     }
 
     /// Confirms the trial and raises the floor to what its manifest says.
@@ -196,7 +247,8 @@ impl<F: NorFlash, const N: usize, const W: usize> Store<F, N, W> {
         c: usize,
         manifest: &Verified<Manifest<'_>>,
     ) -> Result<(), Error<F::Error>> {
-        Err(Error::UnknownComponent)
+        let (flash, component) = self.parts(c)?;
+        component.confirm(flash, &manifest.digest, manifest.invoke.floor)
     }
 
     /// Puts the previous confirmed capsule back, by request. From a trial,
@@ -205,7 +257,8 @@ impl<F: NorFlash, const N: usize, const W: usize> Store<F, N, W> {
     /// # Errors
     /// [`Error::NoPrevious`], [`Error::BelowFloor`], or the flash failed.
     pub fn rollback(&mut self, c: usize) -> Result<(), Error<F::Error>> {
-        Err(Error::UnknownComponent)
+        let (flash, component) = self.parts(c)?;
+        component.rollback(flash)
     }
 
     /// Ends a failed trial: the previous confirmed capsule is put back, or
@@ -214,7 +267,8 @@ impl<F: NorFlash, const N: usize, const W: usize> Store<F, N, W> {
     /// # Errors
     /// [`Error::NoTrial`], or the flash failed.
     pub fn revert(&mut self, c: usize) -> Result<(), Error<F::Error>> {
-        Err(Error::UnknownComponent)
+        let (flash, component) = self.parts(c)?;
+        component.revert(flash)
     }
 
     /// Removes the capsules and the open transfer. Floor and highest sequence
@@ -223,7 +277,8 @@ impl<F: NorFlash, const N: usize, const W: usize> Store<F, N, W> {
     /// # Errors
     /// The flash failed.
     pub fn remove(&mut self, c: usize) -> Result<(), Error<F::Error>> {
-        Err(Error::UnknownComponent)
+        let (flash, component) = self.parts(c)?;
+        component.remove(flash)
     }
 
     /// Lends a slot with a capsule to the instance that runs it.
@@ -231,7 +286,8 @@ impl<F: NorFlash, const N: usize, const W: usize> Store<F, N, W> {
     /// # Errors
     /// [`Error::NoCapsule`], [`Error::SlotLent`].
     pub fn lend(&mut self, c: usize, slot: SlotId) -> Result<Lease, Error<F::Error>> {
-        Err(Error::UnknownComponent)
+        let (_, component) = self.parts(c)?;
+        component.lend(slot).map(Lease::new)
     }
 
     /// Takes a slot back that is not in use any more.
@@ -239,7 +295,20 @@ impl<F: NorFlash, const N: usize, const W: usize> Store<F, N, W> {
     /// # Errors
     /// [`Error::ForeignLease`], for a slot that was not lent by this store.
     pub fn give_back(&mut self, lease: Lease) -> Result<(), Error<F::Error>> {
-        drop(lease);
-        Err(Error::ForeignLease)
+        let slot = lease.into_slot();
+        let (_, component) = self
+            .parts(slot.component())
+            .map_err(|_| Error::ForeignLease)?;
+        let place = component.token_mut(slot.id());
+        if place.is_some() {
+            return Err(Error::ForeignLease);
+        }
+        *place = Some(slot);
+        Ok(())
+    }
+
+    fn parts(&mut self, c: usize) -> Result<(&mut F, &mut Component<W>), Error<F::Error>> {
+        let component = self.components.get_mut(c).ok_or(Error::UnknownComponent)?;
+        Ok((&mut self.flash, component))
     }
 }
