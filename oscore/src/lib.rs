@@ -1,3 +1,61 @@
-//! Stub.
+//! Secured CoAP for small devices: messages (RFC 7252, 7959), OSCORE (RFC 8613)
+//! and EDHOC (RFC 9528, by `lakers`), client and server, without I/O and without
+//! allocation.
+//!
+//! - [`coap`]: message codec.
+//! - [`context`], [`protect`]: OSCORE security contexts, protecting and unprotecting.
+//! - [`credential`]: who somebody is: credentials and identities.
+//! - [`edhoc`]: the key exchange.
+//! - [`server`]: the device side: one call for each datagram.
+//! - [`client`]: the operator side.
+//! - `pem`: text files for credentials and identities (feature `pem`).
+//!
+//! Any datagram is safe to hand to [`server::Server::receive`]: nothing panics,
+//! loops or changes an established session unless it has been authenticated.
 #![no_std]
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::unreachable,
+        clippy::todo
+    )
+)]
+
+#[cfg(feature = "pem")]
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+pub mod client;
+pub mod coap;
+pub mod context;
+pub mod credential;
+pub mod edhoc;
+mod error;
+#[cfg(feature = "pem")]
+pub mod pem;
+pub mod protect;
+pub mod server;
+
+pub use client::{ClientContext, ClientHandshake};
+pub use credential::{Credential, CredentialError, Identity};
+pub use error::Error;
+pub use server::{Incoming, PeerIndex, Request, Server, SessionId};
+
+/// Longest datagram that is sent or taken, in bytes: a block of 1024 bytes with
+/// its options and the OSCORE overhead, and small enough for the IPv6 minimum
+/// MTU of 1280 without fragments (40 bytes of IPv6, 8 of UDP).
+pub const MAX_DATAGRAM: usize = 1232;
+
+/// Bytes that protecting adds to an inner message at the most: header 4, token 8,
+/// OSCORE option 1 + 1 + 13, payload marker 1, tag 8.
+pub const MAX_OVERHEAD: usize = 36;
+
+/// Longest EDHOC message with its connection identifier in front, in bytes.
+pub const MAX_EDHOC: usize = 200;
