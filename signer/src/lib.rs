@@ -1,1 +1,43 @@
-//! Stub.
+//! The translator: Wasm in, a signed SUIT envelope with Pulley bytecode out.
+//!
+//! Wasmtime's `deserialize` is unsafe on bytes that its own compiler did not
+//! write. A device makes that call on nothing but what a translator has
+//! signed, and so this crate signs nothing but bytecode that it has itself
+//! just produced: [`sign`] takes Wasm, and there is no way to hand it a
+//! payload.
+//!
+//! - [`translate`]: checks a capsule against the capsule WIT, translates it
+//!   and loads the result again as a device would.
+//! - [`sign`]: translates, and signs the result with a [`Key`].
+//! - [`inspect`] and [`verify`]: what an envelope says, and whether it is
+//!   true, up to translating the source again and comparing byte for byte.
+//!
+//! It works offline: no network code, and no dependency that has any.
+
+#![deny(unsafe_code)]
+
+mod artifact;
+mod envelope;
+mod error;
+mod files;
+mod identity;
+mod key;
+mod load;
+mod sign;
+mod translate;
+mod wasm;
+mod wit;
+
+pub use artifact::Section;
+pub use envelope::{Checked, Inspection, PayloadAt, inspect, verify};
+pub use error::{Error, Result};
+pub use files::{
+    read, read_key, read_public_key, refuse_overwriting, write_key_pair, write_together,
+};
+pub use identity::{class_id, vendor_id};
+pub use key::{Key, from_public_pem, to_public_pem};
+pub use sign::{SignRequest, Signed, sign};
+pub use translate::{Sizes, Translation, translate};
+
+pub use sealift_engine::Target;
+pub use sealift_manifest::{Grants, Kind, PublicKey};

@@ -1,2 +1,17 @@
-//! Stub.
-fn main() {}
+//! The `signer` command.
+
+mod cli;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    match cli::run(cli::Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("signer: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Key files and output files: private where they are secret, whole or not
+//! there at all.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use sealift_manifest::PublicKey;
+use tempfile::{Builder, NamedTempFile};
+use zeroize::Zeroizing;
+
+use crate::error::{Error, Result};
+use crate::key::{Key, from_public_pem, to_public_pem};
+
+/// The longest key file that is read, in bytes.
+const MAX_KEY_FILE: u64 = 16 * 1024;
+
+fn io_error(path: &Path) -> impl Fn(io::Error) -> Error + '_ {
+    move |error| Error::Io {
+        path: path.to_owned(),
+        error,
+    }
+}
+
+/// Reads the text of a private key file.
+///
+/// # Errors
+///
+/// [`Error::KeyExposed`] where group or others may read it, [`Error::Io`],
+/// [`Error::NotAKey`] where it is not text.
+pub fn read_key(path: &Path) -> Result<Zeroizing<String>> {
+    let file = File::open(path).map_err(io_error(path))?;
+    if is_exposed(&file).map_err(io_error(path))? {
+        return Err(Error::KeyExposed(path.to_owned()));
+    }
+    let mut text = Zeroizing::new(String::new());
+    file.take(MAX_KEY_FILE)
+        .read_to_string(&mut text)
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidData => Error::NotAKey(path.display().to_string()),
+            _ => io_error(path)(error),
+        })?;
+    Ok(text)
+}
+
+#[cfg(unix)]
+fn is_exposed(file: &File) -> io::Result<bool> {
+    use std::os::unix::fs::PermissionsExt;
+    Ok(file.metadata()?.permissions().mode() & 0o077 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_exposed(_: &File) -> io::Result<bool> {
+    Ok(false)
+}
+
+/// Reads a public key file.
+///
+/// # Errors
+///
+/// [`Error::Io`], [`Error::NotAPublicKey`].
+pub fn read_public_key(path: &Path) -> Result<PublicKey> {
+    let file = File::open(path).map_err(io_error(path))?;
+    let mut text = Vec::new();
+    file.take(MAX_KEY_FILE)
+        .read_to_end(&mut text)
+        .map_err(io_error(path))?;
+    let name = path.display().to_string();
+    let text = String::from_utf8(text).map_err(|_| Error::NotAPublicKey(name.clone()))?;
+    from_public_pem(&text, &name)
+}
+
+/// Writes a key to `path`, readable by its owner alone, and its public half
+/// beside it with the extension `pub`. Neither replaces a file.
+///
+/// Returns the path of the public key.
+///
+/// # Errors
+///
+/// [`Error::Exists`], [`Error::Io`]; then neither file is left behind.
+pub fn write_key_pair(path: &Path, key: &Key, passphrase: Option<&str>) -> Result<PathBuf> {
+    let public_path = path.with_extension("pub");
+    if public_path == path {
+        return Err(Error::Exists(public_path));
+    }
+    for path in [path, &public_path] {
+        if path.symlink_metadata().is_ok() {
+            return Err(Error::Exists(path.to_owned()));
+        }
+    }
+    let secret = key.to_pem(passphrase)?;
+    let public = to_public_pem(key.public())?;
+    write_new(path, 0o600, secret.as_bytes())?;
+    if let Err(error) = write_new(&public_path, 0o644, public.as_bytes()) {
+        // Best effort: the first error is the one to report.
+        let _ = fs::remove_file(path);
+        return Err(error);
+    }
+    Ok(public_path)
+}
+
+/// Creates a file that is not there yet.
+fn write_new(path: &Path, mode: u32, bytes: &[u8]) -> Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
+    #[cfg(not(unix))]
+    let _ = mode;
+    let mut file = options.open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => Error::Exists(path.to_owned()),
+        _ => io_error(path)(error),
+    })?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    written.map_err(|error| {
+        let _ = fs::remove_file(path);
+        io_error(path)(error)
+    })
+}
+
+/// Writes all of these files or, where one of them fails, none: each under
+/// another name first, and renamed when all are on disk.
+///
+/// # Errors
+///
+/// [`Error::Io`].
+pub fn write_together(files: &[(&Path, &[u8])]) -> Result<()> {
+    let mut written = Vec::new();
+    for (path, bytes) in files {
+        written.push((*path, write_beside(path, bytes).map_err(io_error(path))?));
+    }
+    let mut placed: Vec<&Path> = Vec::new();
+    for (path, file) in written {
+        if let Err(failed) = file.persist(path) {
+            for path in placed {
+                let _ = fs::remove_file(path);
+            }
+            return Err(io_error(path)(failed.error));
+        }
+        placed.push(path);
+    }
+    Ok(())
+}
+
+fn write_beside(path: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let mut builder = Builder::new();
+    builder.prefix(".signer-");
+    // As any new file: what the umask leaves.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut file = builder.tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    Ok(file)
+}
+
+/// Reads a whole input file.
+///
+/// # Errors
+///
+/// [`Error::Io`].
+pub fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).map_err(io_error(path))
+}
+
+/// Refuses an output that is one of the inputs.
+///
+/// # Errors
+///
+/// [`Error::OverInput`].
+pub fn refuse_overwriting(output: &Path, inputs: &[&Path]) -> Result<()> {
+    let Ok(output_file) = output.canonicalize() else {
+        return Ok(());
+    };
+    let is_input = |input: &&Path| input.canonicalize().is_ok_and(|i| i == output_file);
+    if inputs.iter().any(|input| is_input(input)) {
+        return Err(Error::OverInput(output.to_owned()));
+    }
+    Ok(())
+}
