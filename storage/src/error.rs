@@ -55,8 +55,6 @@ pub enum Error<E> {
         /// The rollback floor.
         floor: u64,
     },
-    /// The manifest asks for a floor above its own sequence number.
-    FloorAboveSequence,
     /// A trial must be confirmed or rolled back first.
     TrialPending,
     /// The slot is lent to a running capsule.
@@ -109,9 +107,8 @@ impl<E> Error<E> {
             Self::TooLarge { .. } => 32,
             Self::OldSequence { .. } => 33,
             Self::BelowFloor { .. } => 34,
-            Self::FloorAboveSequence => 35,
-            Self::TrialPending => 36,
-            Self::SlotLent => 37,
+            Self::TrialPending => 35,
+            Self::SlotLent => 36,
             Self::NoTransfer => 40,
             Self::WrongOffset { .. } => 41,
             Self::TooLong => 42,
@@ -164,9 +161,6 @@ impl<E: fmt::Debug> fmt::Display for Error<E> {
                     f,
                     "the sequence number is under the rollback floor, {floor}"
                 )
-            }
-            Self::FloorAboveSequence => {
-                f.write_str("the manifest's floor is above its own sequence number")
             }
             Self::TrialPending => f.write_str("a trial is pending"),
             Self::SlotLent => f.write_str("the slot is in use by a running capsule"),

@@ -31,6 +31,14 @@ mod status;
 mod store;
 mod transfer;
 
+#[cfg(feature = "sim")]
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "for tests, where a panic is a failure found"
+)]
+pub mod sim;
+
 pub use error::Error;
 pub use layout::{HEAD_AREA, JOURNAL_PAGES, Layout, LayoutError};
 pub use region::{Region, RegionError};

@@ -40,7 +40,7 @@ pub(crate) fn read<F: NorFlash>(
             .map_err(Error::Flash)?;
         let mut copied = 0_u32;
         let mut target = rest.iter_mut();
-        for (to, from) in target.by_ref().zip(chunk.iter().skip(skip_len)) {
+        for (from, to) in chunk.iter().skip(skip_len).zip(target.by_ref()) {
             *to = *from;
             copied = copied.saturating_add(1);
         }

@@ -59,6 +59,16 @@ impl<F: NorFlash, const N: usize, const W: usize> Store<F, N, W> {
         self.flash
     }
 
+    /// The flash, to be looked at.
+    pub fn flash(&self) -> &F {
+        &self.flash
+    }
+
+    #[cfg(feature = "sim")]
+    pub(crate) fn flash_mut(&mut self) -> &mut F {
+        &mut self.flash
+    }
+
     /// The layout.
     pub fn layout(&self) -> &Layout<N> {
         &self.layout
@@ -83,9 +93,8 @@ impl<F: NorFlash, const N: usize, const W: usize> Store<F, N, W> {
     /// # Errors
     /// [`Error::UnknownComponent`], [`Error::WrongComponent`],
     /// [`Error::TrialPending`], [`Error::HeadLength`],
-    /// [`Error::OldSequence`], [`Error::BelowFloor`],
-    /// [`Error::FloorAboveSequence`], [`Error::TooLarge`],
-    /// [`Error::SlotLent`], or the flash failed.
+    /// [`Error::OldSequence`],
+    /// [`Error::TooLarge`], [`Error::SlotLent`], or the flash failed.
     pub fn open_transfer(
         &mut self,
         c: usize,
@@ -240,8 +249,7 @@ impl<F: NorFlash, const N: usize, const W: usize> Store<F, N, W> {
     /// Confirms the trial and raises the floor to what its manifest says.
     ///
     /// # Errors
-    /// [`Error::NoTrial`], [`Error::OtherManifest`],
-    /// [`Error::FloorAboveSequence`], or the flash failed.
+    /// [`Error::NoTrial`], [`Error::OtherManifest`], or the flash failed.
     pub fn confirm(
         &mut self,
         c: usize,

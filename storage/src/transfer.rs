@@ -43,9 +43,6 @@ impl<const W: usize> Component<W> {
         if manifest.sequence_number <= highest {
             return Err(Error::OldSequence { highest });
         }
-        if manifest.invoke.floor > manifest.sequence_number {
-            return Err(Error::FloorAboveSequence);
-        }
         let capacity = self.area.payload_capacity();
         if manifest.payload_size > capacity {
             return Err(Error::TooLarge { capacity });

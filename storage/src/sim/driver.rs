@@ -1,0 +1,355 @@
+//! Operations on a store and its model at once.
+
+use std::format;
+use std::string::String;
+use std::vec::Vec;
+
+use super::{Capsule, MockError, MockFlash, Model, Operation, Torn};
+use crate::{Error, Layout, Opened, SlotInfo, Store};
+
+/// A part of a history, for one component.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Script {
+    /// Open the transfer of a capsule and send all of it, as often as cuts
+    /// make it necessary.
+    Push(usize),
+    /// The same, but stop when so many bytes are received.
+    PushTo(usize, u32),
+    /// Do one operation; once more if a cut undid it.
+    Do(Operation),
+    /// Switch off and on.
+    Restart,
+}
+
+/// How an operation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was done.
+    Done,
+    /// It was refused.
+    Refused,
+    /// The power was cut, and came back.
+    Cut {
+        /// Whether the state is the one after the operation.
+        done: bool,
+    },
+}
+
+/// A store of `N` components with what it must be.
+///
+/// Every function returns in words where the store is not what the model says.
+#[derive(Debug)]
+pub struct Driver<const WORD: usize, const PAGE: usize, const N: usize> {
+    store: Option<Store<MockFlash<WORD, PAGE>, N, WORD>>,
+    layout: Layout<N>,
+    capsules: Vec<Capsule>,
+    capacity: u32,
+    models: [Model; N],
+    /// Payload bytes in one write.
+    chunk: u32,
+    /// Cuts that are still to come, each counted from the restart before.
+    later_cuts: Vec<(u64, Torn, u64)>,
+    cuts: u32,
+}
+
+impl<const WORD: usize, const PAGE: usize, const N: usize> Driver<WORD, PAGE, N> {
+    /// Mounts a flash that holds no capsules.
+    ///
+    /// # Errors
+    /// If that fails, or if it holds something.
+    pub fn new(
+        mut flash: MockFlash<WORD, PAGE>,
+        layout: Layout<N>,
+        slot_pages: u16,
+        capsules: Vec<Capsule>,
+        chunk: u32,
+    ) -> Result<Self, String> {
+        flash.demand_fresh_pages();
+        let store = Store::mount(flash, layout).map_err(|e| format!("first mount: {e}"))?;
+        let page = crate::media::unit(PAGE);
+        let driver = Self {
+            store: Some(store),
+            layout,
+            capsules,
+            capacity: u32::from(slot_pages) * page - crate::HEAD_AREA,
+            models: core::array::from_fn(|_| Model::default()),
+            chunk,
+            later_cuts: Vec::new(),
+            cuts: 0,
+        };
+        driver.compare()?;
+        Ok(driver)
+    }
+
+    /// What the components must be.
+    #[must_use]
+    pub fn models(&self) -> &[Model; N] {
+        &self.models
+    }
+
+    /// The power cuts that happened.
+    #[must_use]
+    pub fn cuts(&self) -> u32 {
+        self.cuts
+    }
+
+    /// The store.
+    ///
+    /// # Errors
+    /// If a mount failed.
+    pub fn store(&mut self) -> Result<&mut Store<MockFlash<WORD, PAGE>, N, WORD>, String> {
+        self.store.as_mut().ok_or_else(|| "not mounted".into())
+    }
+
+    /// Starts the flash's log of accesses.
+    ///
+    /// # Errors
+    /// If a mount failed.
+    pub fn start_log(&mut self) -> Result<(), String> {
+        self.store()?.flash_mut().start_log();
+        Ok(())
+    }
+
+    /// Sets the cuts that will come, each counted from the restart before;
+    /// the first from now.
+    ///
+    /// # Errors
+    /// If a mount failed.
+    pub fn cut_at(&mut self, cuts: &[(u64, Torn, u64)]) -> Result<(), String> {
+        let mut cuts = cuts.to_vec();
+        cuts.reverse();
+        let first = cuts.pop();
+        self.later_cuts = cuts;
+        if let Some((step, torn, seed)) = first {
+            self.store()?.flash_mut().cut_at(step, torn, seed);
+        }
+        Ok(())
+    }
+
+    /// Does a script to its end.
+    ///
+    /// # Errors
+    /// Where the store is not what the model says.
+    pub fn run(&mut self, script: &[(usize, Script)]) -> Result<(), String> {
+        for (i, (c, part)) in script.iter().enumerate() {
+            self.part(*c, *part)
+                .map_err(|e| format!("part {i}, {part:?} on {c}: {e}"))?;
+        }
+        self.intact()
+    }
+
+    fn part(&mut self, c: usize, part: Script) -> Result<(), String> {
+        match part {
+            Script::Push(i) => self.push(c, i, u32::MAX),
+            Script::PushTo(i, upto) => self.push(c, i, upto),
+            Script::Do(operation) => {
+                while self.operate(c, operation)? == (Outcome::Cut { done: false }) {}
+                Ok(())
+            }
+            Script::Restart => self.restart(),
+        }
+    }
+
+    fn push(&mut self, c: usize, i: usize, upto: u32) -> Result<(), String> {
+        let target = upto.min(self.capsules[i].manifest.payload_size);
+        loop {
+            match self.operate(c, Operation::Open(i))? {
+                Outcome::Cut { .. } => continue,
+                Outcome::Refused => return Ok(()),
+                Outcome::Done => {}
+            }
+            loop {
+                match self.models[c].transfer {
+                    Some((open, received)) if open == i && received < target => {
+                        let len = self.chunk.min(target - received);
+                        if let Outcome::Cut { .. } = self.operate(c, Operation::Write(len))? {
+                            break;
+                        }
+                    }
+                    _ => return Ok(()),
+                }
+            }
+        }
+    }
+
+    /// Does one operation on the store and the model.
+    ///
+    /// # Errors
+    /// Where the store is not what the model says.
+    pub fn operate(&mut self, c: usize, operation: Operation) -> Result<Outcome, String> {
+        let before = self.models[c].clone();
+        let (after, good) = before.after(operation, &self.capsules, self.capacity);
+        let result = self.on_store(c, operation)?;
+        if self.store()?.flash().is_off() {
+            let done = self.recover(c, &before, &after)?;
+            return Ok(Outcome::Cut { done });
+        }
+        if result.is_ok() != good {
+            return Err(format!("{operation:?} gave {result:?} in {before:?}"));
+        }
+        self.models[c] = after;
+        self.compare()?;
+        Ok(if good {
+            Outcome::Done
+        } else {
+            Outcome::Refused
+        })
+    }
+
+    fn on_store(
+        &mut self,
+        c: usize,
+        operation: Operation,
+    ) -> Result<Result<(), Error<MockError>>, String> {
+        let transfer = self.models[c].transfer;
+        let Some(store) = &mut self.store else {
+            return Err("not mounted".into());
+        };
+        let capsules = &self.capsules;
+        Ok(match operation {
+            Operation::Open(i) => store
+                .open_transfer(c, &capsules[i].manifest, capsules[i].head)
+                .and_then(|opened| match (opened, transfer) {
+                    (Opened::Resumed { received }, Some((_, known))) if received != known => {
+                        Err(Error::WrongOffset { received })
+                    }
+                    _ => Ok(()),
+                }),
+            Operation::Write(len) => {
+                let (bytes, at) = match transfer {
+                    Some((i, at)) => (&capsules[i].payload[at as usize..], at),
+                    None => (&[][..], 0),
+                };
+                let len = bytes.len().min(len as usize);
+                store.write(c, at, &bytes[..len]).map(|_| ())
+            }
+            Operation::Abort => store.abort_transfer(c),
+            Operation::Activate(i, tries) => store.activate(c, &capsules[i].manifest, tries),
+            Operation::Attempt => store.begin_attempt(c).map(|_| ()),
+            Operation::Confirm(i) => store.confirm(c, &capsules[i].manifest),
+            Operation::Rollback => store.rollback(c),
+            Operation::Revert => store.revert(c),
+            Operation::Remove => store.remove(c),
+        })
+    }
+
+    /// Switches off and on.
+    ///
+    /// # Errors
+    /// Where the store is not what the model says.
+    pub fn restart(&mut self) -> Result<(), String> {
+        self.mount()?;
+        self.restart_models(None);
+        self.compare()?;
+        self.intact()
+    }
+
+    fn restart_models(&mut self, except: Option<usize>) {
+        for (c, model) in self.models.iter_mut().enumerate() {
+            if Some(c) != except {
+                *model = model.restarted(&self.capsules, crate::media::unit(PAGE));
+            }
+        }
+    }
+
+    /// Mounts again, through cuts in the mount itself.
+    fn mount(&mut self) -> Result<(), String> {
+        let mut flash = self.store.take().ok_or("not mounted")?.into_flash();
+        loop {
+            let was_cut = flash.is_off();
+            flash.power_on();
+            if was_cut {
+                self.cuts += 1;
+                if let Some((step, torn, seed)) = self.later_cuts.pop() {
+                    flash.cut_at(step, torn, seed);
+                }
+            }
+            match Store::mount(flash.clone(), self.layout) {
+                Ok(store) if !store.flash().is_off() => {
+                    self.store = Some(store);
+                    return Ok(());
+                }
+                Ok(store) => flash = store.into_flash(),
+                // That flash went with the error: the same once more, on loan.
+                Err(Error::Flash(MockError::Off)) => {
+                    let _ = Store::<_, N, WORD>::mount(&mut flash, self.layout);
+                }
+                Err(error) => return Err(format!("mount: {error}")),
+            }
+        }
+    }
+
+    /// After a cut in an operation on `c`: mounts, and checks that the state
+    /// is one that may be found. Says whether it is the one after it.
+    fn recover(&mut self, c: usize, before: &Model, after: &Model) -> Result<bool, String> {
+        let page = crate::media::unit(PAGE);
+        self.mount()?;
+        self.restart_models(Some(c));
+        let status = self.store()?.status(c).ok_or("no status")?;
+        let found = [before.previous, after.previous]
+            .into_iter()
+            .map(|hidden| Model::of(&status, &self.capsules, hidden))
+            .find(|found| found.may_follow(before, after, &self.capsules, page))
+            .ok_or_else(|| format!("after a cut between {before:?} and {after:?}: {status:?}"))?;
+        if found.floor < before.floor || found.highest < before.highest {
+            return Err(format!("floor or highest fell: {before:?} to {found:?}"));
+        }
+        let done = found == after.restarted(&self.capsules, page);
+        self.models[c] = found;
+        self.compare()?;
+        self.intact()?;
+        Ok(done)
+    }
+
+    /// Whether the store reports what the models say.
+    fn compare(&self) -> Result<(), String> {
+        let store = self.store.as_ref().ok_or("not mounted")?;
+        for (c, model) in self.models.iter().enumerate() {
+            let status = store.status(c).ok_or("no status")?;
+            if !model.matches(&status, &self.capsules) {
+                return Err(format!("component {c} is {status:?}, not {model:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the active capsules and those to roll back to are whole.
+    ///
+    /// # Errors
+    /// If one is not.
+    pub fn intact(&mut self) -> Result<(), String> {
+        let store = self.store.as_mut().ok_or("not mounted")?;
+        for (c, model) in self.models.iter().enumerate() {
+            let status = store.status(c).ok_or("no status")?;
+            let active = model.active.map(|(i, _)| i).zip(status.active);
+            let previous = model.previous.zip(status.previous);
+            for (i, info) in active.into_iter().chain(previous) {
+                same_bytes(store, c, info, &self.capsules[i])?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn same_bytes<const WORD: usize, const PAGE: usize, const N: usize>(
+    store: &mut Store<MockFlash<WORD, PAGE>, N, WORD>,
+    c: usize,
+    info: SlotInfo,
+    capsule: &Capsule,
+) -> Result<(), String> {
+    let mut head = [0; 1024];
+    let head = store
+        .read_head(c, info.slot, &mut head)
+        .map_err(|e| format!("{e}"))?;
+    let mut payload = std::vec![0; info.payload_len as usize];
+    if head != capsule.head {
+        return Err(format!("the head in {info:?} is damaged"));
+    }
+    store
+        .read_payload(c, info.slot, 0, &mut payload)
+        .map_err(|e| format!("{e}"))?;
+    if payload != capsule.payload {
+        return Err(format!("the payload in {info:?} is damaged"));
+    }
+    Ok(())
+}
