@@ -14,13 +14,10 @@ use crate::labels::{ALG_ED25519, ALG_EDDSA, ALG_SHA_256, HEADER_ALG, HEADER_KID,
 /// The most signatures that one envelope may have.
 pub const MAX_SIGNATURES: usize = 4;
 
-/// Length of an encoded SUIT_Digest: `[-16, bytes]`.
-const DIGEST_LEN: usize = 36;
-
 /// `["Signature1", ...`: how every Sig_structure begins (RFC 9052, section 4.4).
 const SIG_STRUCTURE: &[u8] = b"\x84\x6aSignature1";
 /// The empty external_aad, and the byte string header of an encoded
-/// SUIT_Digest.
+/// SUIT_Digest, which has 36 bytes if it is SHA-256 in its shortest encoding.
 const AAD_AND_PAYLOAD_HEAD: &[u8] = &[0x40, 0x58, 36];
 
 /// What a signature is over: the parts of the Sig_structure.
@@ -76,7 +73,7 @@ impl<'a> Authentication<'a> {
             Some(0) => return Err(Error::NoSignature),
             Some(signatures) => signatures,
         };
-        let encoded_digest = reader.bytes(DIGEST_LEN, Error::DigestLength)?;
+        let encoded_digest = reader.bytes(usize::MAX, Error::Truncated)?;
         let mut inner = Reader::new(encoded_digest);
         let digest = read_digest(&mut inner)?;
         inner.finish()?;
