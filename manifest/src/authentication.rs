@@ -14,6 +14,9 @@ use crate::labels::{ALG_ED25519, ALG_EDDSA, ALG_SHA_256, HEADER_ALG, HEADER_KID,
 /// The most signatures that one envelope may have.
 pub const MAX_SIGNATURES: usize = 4;
 
+/// The most elements of an authentication wrapper: the digest, and signatures.
+const MAX_ELEMENTS: u64 = MAX_SIGNATURES as u64 + 1;
+
 /// `["Signature1", ...`: how every Sig_structure begins (RFC 9052, section 4.4).
 const SIG_STRUCTURE: &[u8] = b"\x84\x6aSignature1";
 /// The empty external_aad, and the byte string header of an encoded
@@ -63,11 +66,7 @@ impl<'a> Authentication<'a> {
     /// Reads the authentication wrapper.
     pub(crate) fn read(bytes: &'a [u8]) -> Result<Self, Error> {
         let mut reader = Reader::new(bytes);
-        let elements = reader.head(
-            Major::Array,
-            MAX_SIGNATURES as u64 + 1,
-            Error::TooManySignatures,
-        )?;
+        let elements = reader.head(Major::Array, MAX_ELEMENTS, Error::TooManySignatures)?;
         let signatures = match elements.checked_sub(1) {
             None => return Err(Error::ArrayLength),
             Some(0) => return Err(Error::NoSignature),

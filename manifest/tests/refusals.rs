@@ -606,8 +606,11 @@ fn an_integrated_payload_has_to_agree_with_the_manifest() {
     let whole = integrated();
     let head = head_of(&whole);
     let (before, length) = head.split_at(head.len() - 2);
-    assert_eq!(length, [0x58, PAYLOAD.len() as u8]);
-    let longer = [before, &[0x58, PAYLOAD.len() as u8 + 1]].concat();
+    let [info, length] = *length else {
+        panic!("the length has one byte");
+    };
+    assert_eq!((info, usize::from(length)), (0x58, PAYLOAD.len()));
+    let longer = [before, &[0x58, length + 1]].concat();
     assert_eq!(refusal(&longer), Some(Error::IntegratedSize));
     // A manifest with an integrated payload in an envelope without one.
     let key = b"\x68#capsule";
