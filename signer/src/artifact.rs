@@ -269,3 +269,70 @@ pub(crate) fn check(artifact: &[u8], payload: &[u8], target: Target) -> Result<(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sealift_engine::translator_config;
+
+    fn artifact(target: Target) -> Vec<u8> {
+        let text = r#"(component (core module (memory 1) (data (i32.const 0) "bytes")
+            (func (export "f") (i32.store (i32.const 1) (i32.const 2)))))"#;
+        let wasm = wat::parse_str(text).expect("valid text");
+        wasmtime::Engine::new(&translator_config(target))
+            .and_then(|engine| engine.precompile_component(&wasm))
+            .expect("translates")
+    }
+
+    #[test]
+    fn a_stripped_artifact_passes_and_cannot_be_stripped_further() {
+        for target in Target::ALL {
+            let artifact = artifact(target);
+            let payload = strip(&artifact).expect("an artifact");
+            check(&artifact, &payload, target).expect("as it should be");
+            assert!(payload.len() < artifact.len());
+            assert_eq!(strip(&payload).expect("an artifact"), payload);
+        }
+    }
+
+    #[test]
+    fn the_other_target_is_found_out() {
+        let artifact = artifact(Target::Pulley32);
+        let payload = strip(&artifact).expect("an artifact");
+        assert!(check(&artifact, &payload, Target::Pulley64).is_err());
+        let other = strip(&self::artifact(Target::Pulley64)).expect("an artifact");
+        assert!(check(&artifact, &other, Target::Pulley32).is_err());
+    }
+
+    #[test]
+    fn a_change_in_any_section_is_found_out() {
+        let artifact = artifact(Target::Pulley32);
+        let payload = strip(&artifact).expect("an artifact");
+        let (_, parts) = parts(&payload).expect("an artifact");
+        let start = payload.as_ptr().addr();
+        let places: Vec<_> = parts
+            .iter()
+            .filter(|part| part.name != NAMES)
+            .flat_map(|part| {
+                let first = part.data.as_ptr().addr() - start;
+                [first, first + part.data.len() - 1]
+            })
+            .collect();
+        assert!(places.len() >= 8);
+        for place in places {
+            let mut changed = payload.clone();
+            changed[place] ^= 1;
+            assert!(check(&artifact, &changed, Target::Pulley32).is_err());
+        }
+    }
+
+    #[test]
+    fn broken_files_are_errors() {
+        let artifact = artifact(Target::Pulley32);
+        for len in 0..artifact.len().min(4096) {
+            let cut = artifact.get(..len).expect("shorter");
+            assert!(strip(cut).is_err(), "cut to {len}");
+        }
+        assert!(strip(b"not an artifact").is_err());
+    }
+}

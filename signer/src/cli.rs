@@ -134,7 +134,10 @@ struct Verify {
 fn grant(name: &str) -> std::result::Result<Grants, String> {
     Grants::from_name(name).ok_or_else(|| {
         let names: Vec<_> = Grants::ALL.names().collect();
-        format!("there is no such grant; the grants are {}", names.join(", "))
+        format!(
+            "there is no such grant; the grants are {}",
+            names.join(", ")
+        )
     })
 }
 
@@ -274,7 +277,11 @@ fn verify(args: &Verify) -> Result<()> {
     if args.json {
         return print_json(&checked);
     }
-    print(&format!("{}{}", describe(&checked.manifest), verdict(&checked)))
+    print(&format!(
+        "{}{}",
+        describe(&checked.manifest),
+        verdict(&checked)
+    ))
 }
 
 fn verdict(checked: &Checked) -> &'static str {

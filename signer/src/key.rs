@@ -217,7 +217,10 @@ mod tests {
         assert!(Key::is_encrypted(&pem));
         let read = |passphrase| Key::from_pem(&pem, "key", passphrase);
         assert_eq!(
-            read(Some("open sesame")).expect("opens").public().to_bytes(),
+            read(Some("open sesame"))
+                .expect("opens")
+                .public()
+                .to_bytes(),
             key.public().to_bytes()
         );
         assert!(matches!(
@@ -255,6 +258,9 @@ mod tests {
     fn signing_is_deterministic_and_keys_do_not_print_their_secret() {
         let key = Key::from_seed(&[7; 32]).expect("a key");
         assert_eq!(key.sign(b"x"), key.sign(b"x"));
-        assert_eq!(format!("{key:?}"), format!("Key({})", key.public().key_id()));
+        assert_eq!(
+            format!("{key:?}"),
+            format!("Key({})", key.public().key_id())
+        );
     }
 }

@@ -63,10 +63,7 @@ fn parse() -> anyhow::Result<(Resolve, PackageId)> {
 /// export.
 const fn world(kind: Kind) -> (&'static str, &'static str) {
     match kind {
-        Kind::Persistent => (
-            "persistent",
-            "ariel:wasm-bindings/coap-server-guest@0.0.1",
-        ),
+        Kind::Persistent => ("persistent", "ariel:wasm-bindings/coap-server-guest@0.0.1"),
         Kind::Ephemeral => ("ephemeral", "sealift:capsule/job@0.1.0"),
     }
 }

@@ -1,0 +1,426 @@
+//! The `signer` command, as a person or a script runs it.
+
+mod common;
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use common::{chatty, job, persistent, persistent_with};
+use tempfile::TempDir;
+
+/// A folder with a key and some capsules.
+struct Desk {
+    folder: TempDir,
+}
+
+impl Desk {
+    fn empty() -> Self {
+        Self {
+            folder: TempDir::new().expect("a folder"),
+        }
+    }
+
+    fn new() -> Self {
+        let desk = Self::empty();
+        assert_done(&desk.run(["keygen", "--out", "translator.key"]));
+        desk.write("hello.wasm", &persistent());
+        desk.write("chatty.wasm", &chatty());
+        desk.write("job.wasm", &job());
+        desk
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) {
+        fs::write(self.path(name), bytes).expect("written");
+    }
+
+    fn read(&self, name: &str) -> Vec<u8> {
+        fs::read(self.path(name)).expect(name)
+    }
+
+    fn names(&self) -> Vec<String> {
+        let mut names: Vec<_> = fs::read_dir(self.folder.path())
+            .expect("the folder")
+            .map(|entry| entry.expect("an entry").file_name())
+            .map(|name| name.to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    }
+
+    fn command<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_signer"));
+        command
+            .args(args)
+            .current_dir(self.folder.path())
+            .env_remove("SIGNER_PASSPHRASE")
+            .stdin(Stdio::null());
+        command
+    }
+
+    fn run<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Output {
+        self.command(args).output().expect("runs")
+    }
+
+    /// `signer sign WASM` for vm1 with this desk's key and more arguments.
+    fn sign(&self, wasm: &str, more: &[&str]) -> Output {
+        self.run(sign_args(wasm).into_iter().chain(more.iter().copied()))
+    }
+
+    /// Checks that a command is refused with one line and changes no file.
+    fn assert_refused(&self, more: &[&str], wasm: &str, text: &str) {
+        let before = self.names();
+        let output = self.sign(wasm, more);
+        assert_failed(&output, text);
+        assert_eq!(self.names(), before, "something was left behind");
+    }
+}
+
+fn sign_args(wasm: &str) -> Vec<&str> {
+    vec![
+        "sign",
+        wasm,
+        "--key",
+        "translator.key",
+        "--component",
+        "vm1",
+        "--seq",
+        "7",
+        "--out",
+        "out.suit",
+    ]
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("text")
+}
+
+#[track_caller]
+fn assert_done(output: &Output) -> String {
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+#[track_caller]
+fn assert_failed(output: &Output, reason: &str) {
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert!(stderr.starts_with("signer: "), "{stderr}");
+    assert!(stderr.contains(reason), "{stderr}");
+    assert!(output.stdout.is_empty());
+}
+
+#[cfg(unix)]
+fn mode(path: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt;
+    fs::metadata(path).expect("the file").permissions().mode() & 0o777
+}
+
+#[cfg(unix)]
+fn set_mode(path: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("the mode");
+}
+
+#[test]
+fn keygen_makes_a_private_key_that_only_its_owner_reads() {
+    let desk = Desk::empty();
+    let said = assert_done(&desk.run(["keygen", "--out", "translator.key"]));
+    assert!(said.contains("translator.key") && said.contains("translator.pub"));
+    assert_eq!(desk.names(), ["translator.key", "translator.pub"]);
+    #[cfg(unix)]
+    {
+        assert_eq!(mode(&desk.path("translator.key")), 0o600);
+        assert_ne!(mode(&desk.path("translator.pub")) & 0o400, 0);
+    }
+    assert!(text(&desk.read("translator.key")).starts_with("-----BEGIN PRIVATE KEY-----\n"));
+    assert!(text(&desk.read("translator.pub")).starts_with("-----BEGIN PUBLIC KEY-----\n"));
+}
+
+#[test]
+fn keygen_never_overwrites() {
+    for (there, other) in [
+        ("translator.key", "translator.pub"),
+        ("translator.pub", "translator.key"),
+    ] {
+        let desk = Desk::empty();
+        desk.write(there, b"precious");
+        assert_failed(&desk.run(["keygen", "--out", "translator.key"]), there);
+        assert_eq!(desk.read(there), b"precious");
+        assert!(!desk.path(other).exists());
+    }
+    // A link that leads nowhere is a file, too.
+    #[cfg(unix)]
+    {
+        let desk = Desk::empty();
+        std::os::unix::fs::symlink("elsewhere", desk.path("translator.pub")).expect("a link");
+        assert_failed(
+            &desk.run(["keygen", "--out", "translator.key"]),
+            "translator.pub",
+        );
+        assert_eq!(desk.names(), ["translator.pub"]);
+    }
+}
+
+#[test]
+fn a_passphrase_protects_the_key() {
+    let desk = Desk::new();
+    fs::remove_file(desk.path("translator.key")).expect("removed");
+    fs::remove_file(desk.path("translator.pub")).expect("removed");
+    desk.write("right", b"open sesame\nnot this line\n");
+    desk.write("wrong", b"open barley\n");
+    desk.write("empty", b"\n");
+
+    let with_file = |file| {
+        [
+            "keygen",
+            "--out",
+            "translator.key",
+            "--passphrase-file",
+            file,
+        ]
+    };
+    assert_failed(&desk.run(with_file("empty")), "empty");
+    let said = assert_done(&desk.run(with_file("right")));
+    assert!(said.contains("encrypted"));
+    let pem = text(&desk.read("translator.key"));
+    assert!(pem.starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----\n"));
+
+    desk.assert_refused(&[], "hello.wasm", "SIGNER_PASSPHRASE");
+    desk.assert_refused(&["--passphrase-file", "wrong"], "hello.wasm", "wrong");
+    desk.assert_refused(&["--passphrase-file", "absent"], "hello.wasm", "absent");
+    assert_done(&desk.sign("hello.wasm", &["--passphrase-file", "right"]));
+    let output = desk
+        .command(sign_args("hello.wasm"))
+        .env("SIGNER_PASSPHRASE", "open sesame")
+        .output()
+        .expect("runs");
+    assert_done(&output);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_key_that_others_can_read_is_refused() {
+    let desk = Desk::new();
+    for exposed in [0o640, 0o604, 0o644] {
+        set_mode(&desk.path("translator.key"), exposed);
+        desk.assert_refused(&[], "hello.wasm", "chmod 600");
+    }
+    set_mode(&desk.path("translator.key"), 0o400);
+    assert_done(&desk.sign("hello.wasm", &[]));
+}
+
+#[test]
+fn signed_envelopes_verify_and_say_what_was_asked_for() {
+    let desk = Desk::new();
+    let more = [
+        "--grant", "log", "--grant", "rng", "--fuel", "5000", "--floor", "2",
+    ];
+    assert_done(&desk.sign("chatty.wasm", &more));
+
+    let said = assert_done(&desk.run(["inspect", "out.suit"]));
+    for expected in ["vm1", "wasmtime48/pulley32/1", "log, rng", "5000 per call"] {
+        assert!(said.contains(expected), "{said}");
+    }
+    assert!(said.ends_with("signature not checked: anyone may have written this\n"));
+
+    let json = assert_done(&desk.run(["inspect", "out.suit", "--json"]));
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(json["sequence"], 7);
+    assert_eq!(json["floor"], 2);
+    assert_eq!(json["signature_checked"], false);
+    assert_eq!(json["grants"], serde_json::json!(["log", "rng"]));
+
+    let verify = ["verify", "out.suit", "--pub", "translator.pub"];
+    let said = assert_done(&desk.run(verify));
+    assert!(said.ends_with("good: signature and payload\n"), "{said}");
+    let again = [&verify[..], &["--source", "chatty.wasm", "--json"]].concat();
+    let json = assert_done(&desk.run(again));
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(json["reproduced"], true);
+    assert_eq!(json["manifest"]["signature_checked"], true);
+
+    let other = [&verify[..], &["--source", "hello.wasm"]].concat();
+    assert_failed(&desk.run(other), "not the source");
+}
+
+#[test]
+fn two_runs_write_the_same_bytes() {
+    let desk = Desk::new();
+    for target in ["pulley32", "pulley64"] {
+        let more = ["--target", target, "--ephemeral"];
+        assert_done(&desk.sign("job.wasm", &more));
+        let first = desk.read("out.suit");
+        assert_done(&desk.sign("job.wasm", &more));
+        assert_eq!(desk.read("out.suit"), first, "{target}");
+    }
+}
+
+#[test]
+fn a_detached_payload_is_found_beside_its_envelope() {
+    let desk = Desk::new();
+    assert_done(&desk.sign("hello.wasm", &["--detached"]));
+    let payload = desk.read("out.suit.payload");
+    assert!(payload.starts_with(b"\x7fELF"));
+    assert!(desk.read("out.suit").len() < 1024);
+
+    let verify = ["verify", "out.suit", "--pub", "translator.pub"];
+    assert_done(&desk.run(verify));
+    fs::rename(desk.path("out.suit.payload"), desk.path("moved")).expect("moved");
+    assert_failed(&desk.run(verify), "--payload");
+    let with = |file| [&verify[..], &["--payload", file]].concat();
+    assert_done(&desk.run(with("moved")));
+    assert_failed(&desk.run(with("hello.wasm")), "payload");
+
+    // Its own payload is bytecode, and that is not signed again.
+    desk.assert_refused(&[], "moved", "already translated");
+    assert_done(&desk.sign("hello.wasm", &[]));
+    assert_failed(&desk.run(with("moved")), "--payload");
+}
+
+#[test]
+fn what_is_not_a_capsule_is_refused_and_leaves_nothing_behind() {
+    let desk = Desk::new();
+    let wat = |text: &str| wat::parse_str(text).expect("valid text");
+    desk.write("code.cwasm", b"\x7fELF\x02\x01\x01\xc8 and so on");
+    desk.write("core.wasm", &wat("(module)"));
+    desk.write("text.wasm", b"(component)");
+    desk.write("cut.wasm", persistent().split_at(60).0);
+    desk.write(
+        "simd.wasm",
+        &persistent_with("(func (drop (v128.const i64x2 0 0)))", "1"),
+    );
+    desk.write(
+        "threads.wasm",
+        &wat("(component (core module (memory 1 1 shared)))"),
+    );
+    desk.write(
+        "wasi.wasm",
+        &wat("(component (import \"wasi:io/poll@0.2.0\" (instance (export \"f\" (func)))))"),
+    );
+    desk.write("big.wasm", &persistent_with("", "2"));
+    for (wasm, reason) in [
+        ("code.cwasm", "already translated"),
+        ("core.wasm", "carries no WIT"),
+        ("text.wasm", "not Wasm"),
+        ("cut.wasm", "not valid"),
+        ("simd.wasm", "SIMD"),
+        ("threads.wasm", "threads"),
+        ("wasi.wasm", "wasi:io/poll@0.2.0"),
+        ("big.wasm", "--memory"),
+        ("job.wasm", "--ephemeral"),
+        ("chatty.wasm", "--grant log --grant rng"),
+        ("absent.wasm", "absent.wasm"),
+    ] {
+        desk.assert_refused(&[], wasm, reason);
+    }
+    desk.assert_refused(&["--ephemeral"], "hello.wasm", "no ephemeral capsule");
+    desk.assert_refused(&["--floor", "8"], "hello.wasm", "floor");
+    desk.assert_refused(&["--fuel", "0"], "hello.wasm", "fuel");
+    assert_done(&desk.sign("big.wasm", &["--memory", "131072"]));
+}
+
+#[test]
+fn a_refused_capsule_leaves_the_earlier_envelope_as_it_was() {
+    let desk = Desk::new();
+    assert_done(&desk.sign("hello.wasm", &[]));
+    let earlier = desk.read("out.suit");
+    desk.assert_refused(&[], "chatty.wasm", "--grant");
+    assert_eq!(desk.read("out.suit"), earlier);
+}
+
+#[test]
+fn outputs_do_not_replace_inputs_and_need_a_folder() {
+    let desk = Desk::new();
+    let out = |path| {
+        let mut args = sign_args("hello.wasm");
+        args.pop();
+        args.push(path);
+        desk.run(args)
+    };
+    for input in ["hello.wasm", "translator.key", "./translator.key"] {
+        let before = desk.read(input);
+        assert_failed(&out(input), "input");
+        assert_eq!(desk.read(input), before);
+    }
+    assert_failed(&out("nowhere/out.suit"), "nowhere/out.suit");
+    // A folder where the envelope should go: found out only at the end.
+    fs::create_dir(desk.path("taken")).expect("a folder");
+    let before = desk.names();
+    assert_failed(&out("taken"), "taken");
+    assert_eq!(desk.names(), before);
+}
+
+#[test]
+fn a_grant_that_is_not_needed_is_noted() {
+    let desk = Desk::new();
+    let output = desk.sign("hello.wasm", &["--grant", "udp"]);
+    assert_done(&output);
+    assert!(text(&output.stderr).contains("udp is granted"));
+}
+
+#[test]
+fn damaged_and_foreign_envelopes_are_refused() {
+    let desk = Desk::new();
+    assert_done(&desk.sign("hello.wasm", &[]));
+    let verify = ["verify", "out.suit", "--pub", "translator.pub"];
+    let good = desk.read("out.suit");
+    for place in [0, 5, 100, 250, good.len() - 1] {
+        let mut damaged = good.clone();
+        damaged[place] ^= 1;
+        desk.write("out.suit", &damaged);
+        assert_failed(&desk.run(verify), "");
+    }
+    desk.write("out.suit", b"");
+    assert_failed(&desk.run(verify), "");
+    assert_failed(&desk.run(["inspect", "out.suit"]), "");
+
+    desk.write("out.suit", &good);
+    assert_done(&desk.run(["keygen", "--out", "other.key"]));
+    let other = ["verify", "out.suit", "--pub", "other.pub"];
+    assert_failed(&desk.run(other), "not trusted");
+    let not_public = ["verify", "out.suit", "--pub", "other.key"];
+    assert_failed(&desk.run(not_public), "public key");
+    let mut args = sign_args("hello.wasm");
+    args[3] = "other.pub";
+    #[cfg(unix)]
+    set_mode(&desk.path("other.pub"), 0o600);
+    assert_failed(&desk.run(args), "private key");
+}
+
+#[test]
+fn wrong_usage_exits_with_2() {
+    let desk = Desk::new();
+    let wrong: [&[&str]; 6] = [
+        &[],
+        &["push"],
+        &["verify", "out.suit"],
+        &["sign", "hello.wasm", "--key", "translator.key"],
+        &["inspect"],
+        &["keygen", "--force"],
+    ];
+    for args in wrong {
+        assert_eq!(desk.run(args).status.code(), Some(2), "{args:?}");
+    }
+    for more in [
+        ["--grant", "flash"],
+        ["--target", "x86_64"],
+        ["--memory", "-1"],
+        ["--fuel", "many"],
+    ] {
+        assert_eq!(
+            desk.sign("hello.wasm", &more).status.code(),
+            Some(2),
+            "{more:?}"
+        );
+    }
+    assert!(!desk.path("out.suit").exists());
+    assert_done(&desk.run(["--help"]));
+    assert_done(&desk.run(["--version"]));
+}

@@ -1,0 +1,245 @@
+//! What is a capsule, what is not, and that translating is reproducible.
+
+mod common;
+
+use common::{chatty, component, job, job_with, persistent, persistent_with};
+use sha2::{Digest, Sha256};
+use signer::{Error, Grants, Kind, Target, translate};
+
+fn refusal(wasm: &[u8], kind: Kind) -> Error {
+    translate(wasm, Target::Pulley32, kind).expect_err("refused")
+}
+
+#[test]
+fn modules_and_components_translate_for_both_targets() {
+    for target in Target::ALL {
+        for (wasm, kind) in [
+            (persistent(), Kind::Persistent),
+            (component(&persistent()), Kind::Persistent),
+            (job(), Kind::Ephemeral),
+        ] {
+            let translation = translate(&wasm, target, kind).expect("a capsule");
+            assert_eq!(translation.imports, Grants::NONE);
+            let digest: [u8; 32] = Sha256::digest(&wasm).into();
+            assert_eq!(translation.source_digest, digest);
+            assert!(translation.payload.starts_with(b"\x7fELF"));
+        }
+    }
+}
+
+#[test]
+fn a_module_and_the_component_made_of_it_give_the_same_payload() {
+    let module = chatty();
+    for target in Target::ALL {
+        let of_module = translate(&module, target, Kind::Persistent).expect("a capsule");
+        let of_component =
+            translate(&component(&module), target, Kind::Persistent).expect("a capsule");
+        assert_eq!(of_module.payload, of_component.payload);
+        assert_ne!(of_module.source_digest, of_component.source_digest);
+    }
+}
+
+/// The payloads of one capsule, by digest. They change with Wasmtime and with
+/// the settings in sealift-engine. When this test fails, devices in the field
+/// may refuse what this version translates, or the other way round: raise the
+/// number at the end of `Target::profile` together with these digests.
+#[test]
+fn payloads_change_only_with_the_profile() {
+    let wasm = job();
+    for (target, profile, digest) in [
+        (
+            Target::Pulley32,
+            "wasmtime48/pulley32/1",
+            "fd1964ad16b83c85f28f8a802a0ae85a2527b87bc1091ae70e27194f53584f09",
+        ),
+        (
+            Target::Pulley64,
+            "wasmtime48/pulley64/1",
+            "ece7f4f00b36da8b3c3a66a73b739b034e89f4e4287039e2567e7dd477d0e083",
+        ),
+    ] {
+        assert_eq!(target.profile(), profile);
+        let payload = translate(&wasm, target, Kind::Ephemeral)
+            .expect("a capsule")
+            .payload;
+        assert_eq!(hex::encode(Sha256::digest(&payload)), digest, "{target}");
+    }
+}
+
+#[test]
+fn the_payload_carries_no_names_and_no_symbols() {
+    let named = job_with("", "(func $a_name_to_look_for)", "string");
+    for target in Target::ALL {
+        let translation = translate(&named, target, Kind::Ephemeral).expect("a capsule");
+        let found = |what: &[u8]| translation.payload.windows(what.len()).any(|w| w == what);
+        assert!(!found(b"a_name_to_look_for"));
+        let sections = translation.sizes.sections.iter();
+        let names: Vec<_> = sections.map(|section| section.name.as_str()).collect();
+        for unread in [".symtab", ".strtab", ".wasmtime.addrmap", ".name.wasm"] {
+            assert!(!names.contains(&unread), "{unread}");
+        }
+        assert!(names.contains(&".text"));
+        assert!(translation.sizes.payload < translation.sizes.translated);
+    }
+}
+
+#[test]
+fn imports_become_grants_and_unused_ones_do_not() {
+    let translation = translate(&chatty(), Target::Pulley32, Kind::Persistent).expect("a capsule");
+    assert_eq!(translation.imports, Grants::LOG.union(Grants::RNG));
+}
+
+#[test]
+fn an_import_of_types_alone_needs_no_grant() {
+    let address = r#"(import "ariel:wasm-bindings/udp-api@0.0.1" (instance
+        (type $v4 (record (field "a" u8) (field "b" u8) (field "c" u8) (field "d" u8)))
+        (export "ipv4-addr" (type (eq $v4)))))"#;
+    let wasm = job_with(address, "", "string");
+    let translation = translate(&wasm, Target::Pulley32, Kind::Ephemeral).expect("a capsule");
+    assert_eq!(translation.imports, Grants::NONE);
+
+    let socket = r#"(import "ariel:wasm-bindings/udp-api@0.0.1" (instance
+        (export "udp-socket" (type (sub resource)))))"#;
+    let wasm = job_with(socket, "", "string");
+    let translation = translate(&wasm, Target::Pulley32, Kind::Ephemeral).expect("a capsule");
+    assert_eq!(translation.imports, Grants::UDP);
+}
+
+#[test]
+fn memory_is_what_the_capsule_starts_with() {
+    let wasm = persistent_with("", "3");
+    let translation = translate(&wasm, Target::Pulley32, Kind::Persistent).expect("a capsule");
+    assert_eq!(translation.initial_memory, 3 * 65536);
+    let wasm = persistent_with("", "5000 (pagesize 1)");
+    let translation = translate(&wasm, Target::Pulley32, Kind::Persistent).expect("a capsule");
+    assert_eq!(translation.initial_memory, 5000);
+}
+
+#[test]
+fn translated_code_is_refused() {
+    for target in Target::ALL {
+        let payload = translate(&job(), target, Kind::Ephemeral)
+            .expect("a capsule")
+            .payload;
+        assert!(matches!(
+            refusal(&payload, Kind::Ephemeral),
+            Error::AlreadyTranslated
+        ));
+    }
+}
+
+#[test]
+fn what_is_not_wasm_is_refused() {
+    for bytes in [
+        &b""[..],
+        b"(component)",
+        b"\0as",
+        b"\0asm",
+        b"\0asm\x02\0\0\0",
+        b"\0asm\x0d\0\x02\0",
+    ] {
+        assert!(matches!(
+            refusal(bytes, Kind::Persistent),
+            Error::NotWasm | Error::InvalidWasm(_)
+        ));
+    }
+}
+
+#[test]
+fn a_module_without_wit_is_refused() {
+    let bare = wat::parse_str("(module (func (export \"run\")))").expect("valid text");
+    assert!(matches!(
+        refusal(&bare, Kind::Persistent),
+        Error::NoInterface
+    ));
+}
+
+#[test]
+fn a_module_that_does_not_keep_to_its_wit_is_refused() {
+    let text = "(module (memory (export \"memory\") 1))";
+    let wasm = common::module("persistent", text);
+    assert!(matches!(
+        refusal(&wasm, Kind::Persistent),
+        Error::NotComponentizable(_)
+    ));
+}
+
+#[test]
+fn a_cut_capsule_is_refused() {
+    for wasm in [persistent(), job()] {
+        for len in (0..wasm.len()).step_by(7) {
+            let cut = wasm.get(..len).expect("shorter");
+            refusal(cut, Kind::Persistent);
+            refusal(cut, Kind::Ephemeral);
+        }
+    }
+}
+
+#[test]
+fn features_outside_the_profile_are_refused() {
+    for (name, code) in [
+        ("simd", "(func (drop (v128.const i64x2 0 0)))"),
+        ("threads", "(import \"a\" \"b\" (memory 1 1 shared))"),
+        ("a second memory", "(memory 1)"),
+        ("tail calls", "(func $f (return_call $f))"),
+        ("references to the host", "(func (param externref))"),
+        ("64-bit memory", "(table i64 1 funcref)"),
+    ] {
+        let wasm = wat::parse_str(format!("(module {code} (memory 1))")).expect("valid text");
+        assert!(
+            matches!(refusal(&wasm, Kind::Persistent), Error::InvalidWasm(_)),
+            "{name}"
+        );
+        let wasm = wat::parse_str(format!("(component (core module {code} (memory 1)))"))
+            .expect("valid text");
+        assert!(
+            matches!(refusal(&wasm, Kind::Persistent), Error::InvalidWasm(_)),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn imports_that_devices_do_not_offer_are_refused_by_name() {
+    for import in [
+        "wasi:cli/environment@0.2.0",
+        "ariel:wasm-bindings/log-api@0.0.2",
+        "ariel:wasm-bindings/flash-api@0.0.1",
+    ] {
+        let before = format!("(import \"{import}\" (instance (export \"f\" (func))))");
+        let wasm = job_with(&before, "", "string");
+        let Error::UnknownImport(named) = refusal(&wasm, Kind::Ephemeral) else {
+            panic!("{import}");
+        };
+        assert_eq!(named, import);
+    }
+}
+
+#[test]
+fn each_kind_must_have_its_export() {
+    for (wasm, kind) in [(persistent(), Kind::Ephemeral), (job(), Kind::Persistent)] {
+        let error = refusal(&wasm, kind);
+        assert!(matches!(error, Error::MissingExport { .. }), "{error}");
+    }
+}
+
+#[test]
+fn names_with_other_types_are_refused() {
+    let other_result = job_with("", "", "u32");
+    let other_import = job_with(
+        r#"(import "ariel:wasm-bindings/log-api@0.0.1" (instance
+             (export "info" (func (param "input" u32)))))"#,
+        "",
+        "string",
+    );
+    let more_than_offered = job_with(
+        r#"(import "ariel:wasm-bindings/log-api@0.0.1" (instance
+             (export "erase" (func))))"#,
+        "",
+        "string",
+    );
+    for wasm in [other_result, other_import, more_than_offered] {
+        let error = refusal(&wasm, Kind::Ephemeral);
+        assert!(matches!(error, Error::WrongTypes(_)), "{error}");
+    }
+}
