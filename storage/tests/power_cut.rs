@@ -220,6 +220,24 @@ impl Sweep {
         }
     }
 
+    /// An error report for each write and erase, and with a restart then.
+    fn failures<const WORD: usize, const PAGE: usize>(&self, stride: usize) {
+        for (name, history) in &histories() {
+            let (log, end) = self.clean::<WORD, PAGE>(history);
+            for restart in [false, true] {
+                for access in log.iter().step_by(stride) {
+                    let mut driver = self.driver::<WORD, PAGE>(false);
+                    driver.glitch_at(access.step, restart).expect("mounted");
+                    driver
+                        .run(history)
+                        .unwrap_or_else(|error| panic!("{name}, {access:?}, {restart}: {error}"));
+                    assert_eq!(driver.failures(), 1, "{name}, {access:?}: none came");
+                    assert_eq!(driver.models(), &end, "{name}, {access:?}, {restart}");
+                }
+            }
+        }
+    }
+
     /// Two to four cuts, at random places, each soon after the restart.
     fn several<const WORD: usize, const PAGE: usize>(&self, runs: u64) {
         for (h, (name, history)) in histories().iter().enumerate() {
@@ -301,6 +319,14 @@ fn words_of_8_bytes_in_pages_larger_than_a_head() {
 #[test]
 fn words_of_256_bytes() {
     sweep::<256, 1024>(3);
+}
+
+#[test]
+fn every_write_and_erase_may_report_an_error() {
+    let sweep = Sweep::new();
+    sweep.failures::<8, 512>(3);
+    sweep.failures::<4, 2048>(7);
+    sweep.failures::<256, 1024>(1);
 }
 
 #[test]

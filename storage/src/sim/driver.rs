@@ -33,6 +33,8 @@ pub enum Outcome {
         /// Whether the state is the one after the operation.
         done: bool,
     },
+    /// The flash reported an error, and the store is as it may be then.
+    Failed,
 }
 
 /// A store of `N` components with what it must be.
@@ -50,6 +52,8 @@ pub struct Driver<const WORD: usize, const PAGE: usize, const N: usize> {
     /// Cuts that are still to come, each counted from the restart before.
     later_cuts: Vec<(u64, Torn, u64)>,
     cuts: u32,
+    failures: u32,
+    restart_on_failure: bool,
 }
 
 impl<const WORD: usize, const PAGE: usize, const N: usize> Driver<WORD, PAGE, N> {
@@ -76,6 +80,8 @@ impl<const WORD: usize, const PAGE: usize, const N: usize> Driver<WORD, PAGE, N>
             chunk,
             later_cuts: Vec::new(),
             cuts: 0,
+            failures: 0,
+            restart_on_failure: false,
         };
         driver.compare()?;
         Ok(driver)
@@ -91,6 +97,23 @@ impl<const WORD: usize, const PAGE: usize, const N: usize> Driver<WORD, PAGE, N>
     #[must_use]
     pub fn cuts(&self) -> u32 {
         self.cuts
+    }
+
+    /// The flash failures that happened.
+    #[must_use]
+    pub fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    /// Reports an error for the write or erase with this step from now, once;
+    /// with `restart`, the device is switched off and on then.
+    ///
+    /// # Errors
+    /// If a mount failed.
+    pub fn glitch_at(&mut self, step: u64, restart: bool) -> Result<(), String> {
+        self.restart_on_failure = restart;
+        self.store()?.flash_mut().glitch_at(step);
+        Ok(())
     }
 
     /// The store.
@@ -143,7 +166,10 @@ impl<const WORD: usize, const PAGE: usize, const N: usize> Driver<WORD, PAGE, N>
             Script::Push(i) => self.push(c, i, u32::MAX),
             Script::PushTo(i, upto) => self.push(c, i, upto),
             Script::Do(operation) => {
-                while self.operate(c, operation)? == (Outcome::Cut { done: false }) {}
+                while matches!(
+                    self.operate(c, operation)?,
+                    Outcome::Cut { done: false } | Outcome::Failed
+                ) {}
                 Ok(())
             }
             Script::Restart => self.restart(),
@@ -154,7 +180,7 @@ impl<const WORD: usize, const PAGE: usize, const N: usize> Driver<WORD, PAGE, N>
         let target = upto.min(self.capsules[i].manifest.payload_size);
         loop {
             match self.operate(c, Operation::Open(i))? {
-                Outcome::Cut { .. } => continue,
+                Outcome::Cut { .. } | Outcome::Failed => continue,
                 Outcome::Refused => return Ok(()),
                 Outcome::Done => {}
             }
@@ -162,7 +188,7 @@ impl<const WORD: usize, const PAGE: usize, const N: usize> Driver<WORD, PAGE, N>
                 match self.models[c].transfer {
                     Some((open, received)) if open == i && received < target => {
                         let len = self.chunk.min(target - received);
-                        if let Outcome::Cut { .. } = self.operate(c, Operation::Write(len))? {
+                        if self.operate(c, Operation::Write(len))? != Outcome::Done {
                             break;
                         }
                     }
@@ -184,6 +210,12 @@ impl<const WORD: usize, const PAGE: usize, const N: usize> Driver<WORD, PAGE, N>
             let done = self.recover(c, &before, &after)?;
             return Ok(Outcome::Cut { done });
         }
+        if let Err(error) = &result
+            && error.is_flash_failure()
+        {
+            self.failures += 1;
+            return self.fail(c, operation, &before, &after, error);
+        }
         if result.is_ok() != good {
             return Err(format!("{operation:?} gave {result:?} in {before:?}"));
         }
@@ -194,6 +226,36 @@ impl<const WORD: usize, const PAGE: usize, const N: usize> Driver<WORD, PAGE, N>
         } else {
             Outcome::Refused
         })
+    }
+
+    /// After a flash failure: the state is as before, or the transfer was
+    /// taken back; and either state may be found after a restart.
+    fn fail(
+        &mut self,
+        c: usize,
+        operation: Operation,
+        before: &Model,
+        after: &Model,
+        error: &Error<MockError>,
+    ) -> Result<Outcome, String> {
+        if self.restart_on_failure {
+            let done = self.recover(c, before, after)?;
+            return Ok(Outcome::Cut { done });
+        }
+        let page = crate::media::unit(PAGE);
+        let status = self.store()?.status(c).ok_or("no status")?;
+        let found = [before.previous, after.previous]
+            .into_iter()
+            .map(|hidden| Model::of(&status, &self.capsules, hidden))
+            .find(|found| {
+                let moves = matches!(operation, Operation::Open(_) | Operation::Write(_));
+                found == before || moves && found.may_follow(before, after, &self.capsules, page)
+            })
+            .ok_or_else(|| format!("after {error}: {status:?}, not {before:?}"))?;
+        self.models[c] = found;
+        self.compare()?;
+        self.intact()?;
+        Ok(Outcome::Failed)
     }
 
     fn on_store(

@@ -58,6 +58,8 @@ pub enum MockError {
         /// The offset of the page.
         offset: u32,
     },
+    /// See [`MockFlash::glitch_at`].
+    Glitch,
     /// The page is broken, see [`MockFlash::wear_out`].
     Broken,
 }
@@ -127,6 +129,7 @@ pub struct MockFlash<const WORD: usize, const PAGE: usize> {
     steps: u64,
     log: Option<Vec<Access>>,
     cut: Option<(u64, Torn)>,
+    glitch: Option<u64>,
     off: bool,
     random: u64,
 }
@@ -146,6 +149,7 @@ impl<const WORD: usize, const PAGE: usize> MockFlash<WORD, PAGE> {
             steps: 0,
             log: None,
             cut: None,
+            glitch: None,
             off: false,
             random: 0x9E37_79B9_7F4A_7C15,
         }
@@ -175,6 +179,12 @@ impl<const WORD: usize, const PAGE: usize> MockFlash<WORD, PAGE> {
     pub fn cut_at(&mut self, step: u64, torn: Torn, seed: u64) {
         self.cut = Some((self.steps + step, torn));
         self.random = seed ^ 0x9E37_79B9_7F4A_7C15;
+    }
+
+    /// Reports an error for the write or erase with this step, counted from
+    /// now, although it is done.
+    pub fn glitch_at(&mut self, step: u64) {
+        self.glitch = Some(self.steps + step);
     }
 
     /// No cut any more, if it did not come yet.
@@ -241,6 +251,17 @@ impl<const WORD: usize, const PAGE: usize> MockFlash<WORD, PAGE> {
     /// Makes a worn page work again.
     pub fn repair(&mut self, page: usize) {
         self.wear[page] = Wear::None;
+    }
+
+    /// Reports an error if the glitch was in the steps since `start`.
+    fn glitch(&mut self, start: u64) -> Result<(), MockError> {
+        match self.glitch {
+            Some(at) if at >= start && at < self.steps => {
+                self.glitch = None;
+                Err(MockError::Glitch)
+            }
+            _ => Ok(()),
+        }
     }
 
     fn note(&mut self, len: usize, is_erase: bool) {
@@ -323,6 +344,7 @@ impl<const WORD: usize, const PAGE: usize> MockFlash<WORD, PAGE> {
         let start = page * PAGE;
         self.fresh[page] = false;
         self.written[start / WORD..(start + PAGE) / WORD].fill(true);
+        let first = self.steps;
         self.note(PAGE, true);
         for reached in 0..PAGE {
             if let Some(torn) = self.step() {
@@ -335,7 +357,7 @@ impl<const WORD: usize, const PAGE: usize> MockFlash<WORD, PAGE> {
         self.bytes[start..start + PAGE].fill(0xFF);
         self.written[start / WORD..(start + PAGE) / WORD].fill(false);
         self.fresh[page] = true;
-        Ok(())
+        self.glitch(first)
     }
 
     fn write_word(&mut self, start: usize, bytes: &[u8]) -> Result<(), MockError> {
@@ -358,6 +380,7 @@ impl<const WORD: usize, const PAGE: usize> MockFlash<WORD, PAGE> {
         for (byte, old) in bytes.iter_mut().zip(&self.bytes[start..]) {
             *byte &= old;
         }
+        let first = self.steps;
         self.note(WORD, false);
         for reached in 0..WORD {
             if let Some(torn) = self.step() {
@@ -366,7 +389,7 @@ impl<const WORD: usize, const PAGE: usize> MockFlash<WORD, PAGE> {
             }
         }
         self.bytes[start..start + WORD].copy_from_slice(&bytes);
-        Ok(())
+        self.glitch(first)
     }
 }
 
@@ -405,5 +428,98 @@ impl<const WORD: usize, const PAGE: usize> NorFlash for MockFlash<WORD, PAGE> {
             .chunks(WORD)
             .enumerate()
             .try_for_each(|(i, word)| self.write_word(start + i * WORD, word))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MockError, MockFlash, NorFlash, ReadNorFlash, Torn};
+
+    type Flash = MockFlash<4, 64>;
+
+    fn byte(flash: &mut Flash, at: u32) -> Result<u8, MockError> {
+        let mut word = [0; 4];
+        flash.read(at, &mut word)?;
+        Ok(word[0])
+    }
+
+    #[test]
+    fn a_word_takes_one_write_for_each_erase() {
+        let mut flash = Flash::new(2);
+        assert_eq!(flash.write(4, &[0xF0; 4]), Ok(()));
+        let twice = MockError::WordTwice { offset: 4 };
+        assert_eq!(flash.write(4, &[0x0F; 4]), Err(twice));
+        assert_eq!(byte(&mut flash, 4), Ok(0xF0));
+        assert_eq!(flash.erase(0, 64), Ok(()));
+        assert_eq!(flash.write(4, &[0x0F; 4]), Ok(()));
+        assert_eq!(flash.erases(), [1, 0]);
+    }
+
+    #[test]
+    fn accesses_are_checked() {
+        let mut flash = Flash::new(2);
+        assert_eq!(flash.write(2, &[0; 4]), Err(MockError::NotAligned));
+        assert_eq!(flash.write(4, &[0; 3]), Err(MockError::NotAligned));
+        assert_eq!(flash.write(128, &[0; 4]), Err(MockError::OutOfBounds));
+        assert_eq!(flash.erase(0, 32), Err(MockError::NotAligned));
+        assert_eq!(flash.erase(64, 0), Err(MockError::OutOfBounds));
+        assert_eq!(flash.read(1, &mut [0; 4]), Err(MockError::NotAligned));
+    }
+
+    #[test]
+    fn a_torn_word_is_used_up_even_if_it_reads_erased() {
+        let mut flash = Flash::new(1);
+        flash.cut_at(2, Torn::Old, 0);
+        assert_eq!(flash.write(0, &[0; 8]), Err(MockError::Off));
+        assert_eq!(byte(&mut flash, 0), Err(MockError::Off));
+        flash.power_on();
+        assert_eq!(byte(&mut flash, 0), Ok(0xFF));
+        let twice = MockError::WordTwice { offset: 0 };
+        assert_eq!(flash.write(0, &[0; 4]), Err(twice));
+        assert_eq!(flash.write(4, &[0; 4]), Ok(()));
+    }
+
+    #[test]
+    fn a_page_is_used_up_by_a_cut_erase_even_if_it_reads_erased() {
+        let mut flash = Flash::new(1);
+        flash.cut_at(63, Torn::New, 0);
+        assert_eq!(flash.erase(0, 64), Err(MockError::Off));
+        flash.power_on();
+        assert_eq!(byte(&mut flash, 0), Ok(0xFF));
+        assert!(matches!(
+            flash.write(0, &[0; 4]),
+            Err(MockError::WordTwice { .. })
+        ));
+    }
+
+    #[test]
+    fn fresh_pages_can_be_demanded() {
+        let mut flash = Flash::new(1);
+        flash.demand_fresh_pages();
+        flash.power_on();
+        let stale = MockError::StalePage { offset: 0 };
+        assert_eq!(flash.write(0, &[0; 4]), Err(stale));
+        assert_eq!(flash.erase(0, 64), Ok(()));
+        assert_eq!(flash.write(0, &[0; 4]), Ok(()));
+    }
+
+    #[test]
+    fn each_way_to_tear_leaves_what_it_says() {
+        for torn in Torn::ALL {
+            let mut flash = MockFlash::<8, 64>::new(1);
+            flash.cut_at(3, torn, 7);
+            assert_eq!(flash.write(0, &[0; 8]), Err(MockError::Off));
+            flash.power_on();
+            let first: [u8; 8] = flash.bytes()[..8].try_into().expect("8");
+            flash.power_on();
+            let second: [u8; 8] = flash.bytes()[..8].try_into().expect("8");
+            match torn {
+                Torn::Old => assert_eq!(first, [0xFF; 8]),
+                Torn::New => assert_eq!(first, [0; 8]),
+                Torn::Prefix => assert_eq!(first, [0, 0, 0, 255, 255, 255, 255, 255]),
+                Torn::Mix | Torn::Unstable => assert!(first != [0xFF; 8] && first != [0; 8]),
+            }
+            assert_eq!(first == second, torn != Torn::Unstable);
+        }
     }
 }

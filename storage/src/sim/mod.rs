@@ -11,6 +11,6 @@ mod flash;
 mod model;
 
 pub use capsule::Capsule;
-pub use driver::{Driver, Script};
+pub use driver::{Driver, Outcome, Script};
 pub use flash::{Access, MockError, MockFlash, Torn};
 pub use model::{Model, Operation};
