@@ -1,6 +1,8 @@
 //! A temporary folder with keys, credentials and signed capsules.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result};
 use tempfile::TempDir;
@@ -203,12 +205,32 @@ impl Workshop {
     ///
     /// Where it cannot be started; a refusal is in the outcome.
     pub fn updater(&self, device: &Device, credential: &str, args: &[&str]) -> Result<Outcome> {
-        let url = device.url();
-        let credential = format!("{credential}.cred");
-        let peer = device.options().identity.clone();
-        let peer = peer.to_str().context("a path that is not UTF-8")?;
-        let mut all = vec!["--device", &url, "--cred", &credential, "--peer", peer];
-        all.extend(args);
+        let all = self.updater_arguments(device, credential, args);
         Outcome::of(&self.programs.updater, self.dir(), &all)
+    }
+
+    /// As [`Workshop::updater`], but does not wait for its end. What it says
+    /// is lost.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be started.
+    pub fn spawn_updater(&self, device: &Device, credential: &str, args: &[&str]) -> Result<Child> {
+        Command::new(&self.programs.updater)
+            .args(self.updater_arguments(device, credential, args))
+            .current_dir(self.dir())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .context("cannot start the updater")
+    }
+
+    fn updater_arguments(&self, device: &Device, credential: &str, args: &[&str]) -> Vec<OsString> {
+        let mut all: Vec<OsString> = vec!["--device".into(), device.url().into()];
+        all.extend(["--cred".into(), format!("{credential}.cred").into()]);
+        all.extend(["--peer".into(), device.options().identity.clone().into()]);
+        all.extend(args.iter().map(Into::into));
+        all
     }
 }

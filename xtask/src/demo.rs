@@ -8,9 +8,10 @@ use testbed::{Device, Sign, Workshop};
 
 use crate::{build, run};
 
-/// Where the two thermometers differ.
-const V1: &str = "\u{b0}C";
-const V2: &str = "\u{b0}F";
+/// Where the answers of the two thermometers differ.
+const FAHRENHEIT: &str = "\u{b0}F";
+const V1: bool = false;
+const V2: bool = true;
 const TEMPERATURE: &str = "/vm1/temperature";
 
 /// The whole demo.
@@ -65,15 +66,18 @@ impl Demo {
         Ok(outcome.refusal()?.to_owned())
     }
 
-    /// Asks the capsule and checks that it is the one expected.
-    fn answers(&self, device: &Device, mark: &str) -> Result<()> {
+    /// Asks the capsule and checks that it is the version expected.
+    fn answers(&self, device: &Device, version: bool) -> Result<()> {
         let answer = self
             .workshop
             .updater(device, "app", &["call", "GET", TEMPERATURE])?
             .success()?
             .stdout;
         Self::note(&format!("GET {TEMPERATURE} -> {}", answer.trim()));
-        ensure!(answer.contains(mark), "expected an answer with {mark:?}");
+        ensure!(
+            answer.contains(FAHRENHEIT) == version,
+            "the other version answered"
+        );
         Ok(())
     }
 

@@ -1,2 +1,50 @@
-//! Stub.
+//! A Sealift device, without its I/O.
+//!
+//! A board hands datagrams to a [`Device`] and sends what comes back. Between
+//! the two lies everything that a device decides:
+//!
+//! - [`sealift_oscore`] says who asks, or refuses;
+//! - `route` and [`policy`](Policy) say what is asked for, and whether this
+//!   peer may;
+//! - `ota` takes envelopes and payloads into the store, and [`Acceptance`]
+//!   says which signed manifests this device takes;
+//! - `supervisor` starts capsules from flash, each time after the signature
+//!   and the digest were checked again, and puts back what does not work;
+//! - [`capsule`] runs them: the only code that touches Wasmtime.
+//!
+//! Errors go two ways: the exact cause to the log, a
+//! [`Refusal`](sealift_wire::Refusal) to the peer.
+
 #![no_std]
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::unreachable,
+        clippy::todo
+    )
+)]
+
+extern crate alloc;
+
+pub mod capsule;
+
+mod acceptance;
+mod block;
+mod device;
+mod ota;
+mod policy;
+mod refuse;
+mod request;
+mod response;
+mod route;
+mod service;
+mod supervisor;
+
+pub use acceptance::{Acceptance, Limits};
+pub use device::{BootError, Config, Device};
+pub use policy::{Policy, Roles};

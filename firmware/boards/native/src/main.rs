@@ -1,2 +1,134 @@
-//! Stub.
-fn main() {}
+//! A Sealift device as a Linux process: a UDP socket, and NOR flash in a file.
+//!
+//! Identity and all state live in the flash file. The process can be killed
+//! at any moment and started again on the same file, as a board can lose its
+//! power.
+
+#![forbid(unsafe_code)]
+
+mod arguments;
+mod flash;
+mod host;
+mod identity;
+
+use std::net::{SocketAddr, UdpSocket};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use rand_core::OsRng;
+use sealift_core::{Acceptance, Config, Device, Limits};
+use sealift_engine::{DEFAULT_CLASS_ID, DEFAULT_VENDOR_ID};
+use sealift_oscore::MAX_DATAGRAM;
+use sealift_storage::Layout;
+
+use crate::arguments::Arguments;
+use crate::flash::{FileFlash, PAGE, WORD};
+use crate::host::NativeHost;
+
+/// The components of this board.
+const NAMES: [&str; 2] = ["vm1", "vm2"];
+/// Pages of one slot: 128 KiB.
+const SLOT_PAGES: u16 = 32;
+/// Peers with a security context at a time.
+const SESSIONS: usize = 16;
+/// The most that one capsule may get.
+const LIMITS: Limits = Limits {
+    memory: 1 << 20,
+    stack: 1 << 20,
+    fuel: 1_000_000_000,
+};
+/// The largest ephemeral capsule with its input.
+const JOB_LIMIT: usize = 256 * 1024;
+
+/// How long the socket is listened to before time is let pass.
+const TICK: Duration = Duration::from_millis(500);
+
+type NativeDevice = Device<FileFlash, OsRng, NativeHost, { NAMES.len() }, WORD, SESSIONS>;
+
+fn main() -> ExitCode {
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info")).init();
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<()> {
+    let socket = UdpSocket::bind(arguments.listen)
+        .with_context(|| format!("cannot listen on {}", arguments.listen))?;
+    let mut device = boot(arguments)?;
+    log::info!("listening on {}", socket.local_addr()?);
+    serve(&mut device, &socket)
+}
+
+fn boot(arguments: &Arguments) -> Result<NativeDevice> {
+    let base = identity::PAGES * PAGE;
+    let layout = Layout::new(u32::try_from(base)?, SLOT_PAGES, NAMES);
+    let store = layout
+        .size(u32::try_from(PAGE)?)
+        .context("the layout is too large")?;
+    let capacity = base + usize::try_from(store)?;
+    let mut flash = FileFlash::open(&arguments.flash, capacity)?;
+    let identity = identity::load(&mut flash, &mut OsRng)?;
+    if let Some(path) = &arguments.identity_out {
+        arguments::write_credential(path, identity.credential())?;
+    }
+    let config = Config {
+        acceptance: Acceptance {
+            trust: arguments.trusted_keys()?,
+            vendor_id: DEFAULT_VENDOR_ID,
+            class_id: DEFAULT_CLASS_ID,
+            limits: LIMITS,
+        },
+        policy: arguments.policy()?,
+        identity,
+        layout,
+        job_limit: JOB_LIMIT,
+    };
+    let host = NativeHost::new();
+    Device::boot(config, flash, OsRng, host).context("the device does not start")
+}
+
+fn serve(device: &mut NativeDevice, socket: &UdpSocket) -> Result<()> {
+    let start = Instant::now();
+    let mut incoming = [0; 2 * MAX_DATAGRAM];
+    let mut outgoing = [0; MAX_DATAGRAM];
+    socket.set_read_timeout(Some(TICK))?;
+    loop {
+        let received = socket.recv_from(&mut incoming);
+        let now = u64::try_from(start.elapsed().as_millis())?;
+        if let Some((length, peer)) = datagram(received)? {
+            let datagram = incoming.get(..length).unwrap_or_default();
+            let length = device.handle_datagram(now, peer, datagram, &mut outgoing);
+            let answer = outgoing.get(..length).unwrap_or_default();
+            if !answer.is_empty()
+                && let Err(error) = socket.send_to(answer, peer)
+            {
+                log::warn!("cannot send to {peer}: {error}");
+            }
+        }
+        device.tick(now);
+    }
+}
+
+/// What was received, if anything was. A peer whose port is closed makes a
+/// later call fail on Linux; that must not end the device.
+fn datagram(received: std::io::Result<(usize, SocketAddr)>) -> Result<Option<(usize, SocketAddr)>> {
+    use std::io::ErrorKind::{
+        ConnectionRefused, ConnectionReset, HostUnreachable, Interrupted, NetworkUnreachable,
+        TimedOut, WouldBlock,
+    };
+    match received {
+        Ok(received) => Ok(Some(received)),
+        Err(error) => match error.kind() {
+            WouldBlock | TimedOut | Interrupted | ConnectionRefused | ConnectionReset
+            | HostUnreachable | NetworkUnreachable => Ok(None),
+            _ => Err(error).context("the socket failed"),
+        },
+    }
+}

@@ -1,0 +1,106 @@
+//! A device with keys and credentials, and the questions that tests ask it.
+
+use testbed::{Device, Sign, Workshop};
+
+/// What the two thermometers say of themselves.
+pub(crate) const V1: &str = "1";
+pub(crate) const V2: &str = "2";
+
+/// A system under test.
+pub(crate) struct Bench {
+    pub(crate) workshop: Workshop,
+    pub(crate) device: Device,
+}
+
+impl Bench {
+    /// A device with an empty flash.
+    pub(crate) fn new() -> Self {
+        let workshop = Workshop::furnished().unwrap();
+        let device = workshop.device().unwrap();
+        Self { workshop, device }
+    }
+
+    /// A device that runs version 1, sequence number 1, confirmed.
+    pub(crate) fn with_v1() -> Self {
+        let bench = Self::new();
+        bench.sign("v1.suit", &Sign::default());
+        bench.op(&["push", "v1.suit"]);
+        bench.op(&["confirm", "vm1"]);
+        bench
+    }
+
+    pub(crate) fn sign(&self, out: &str, sign: &Sign<'_>) {
+        self.workshop.sign(out, sign).unwrap().success().unwrap();
+    }
+
+    /// Runs the updater as the operator; it must succeed.
+    pub(crate) fn op(&self, args: &[&str]) -> String {
+        self.run("op", args)
+    }
+
+    /// Runs the updater as `credential`; it must succeed.
+    pub(crate) fn run(&self, credential: &str, args: &[&str]) -> String {
+        let outcome = self.workshop.updater(&self.device, credential, args);
+        match outcome.unwrap().success() {
+            Ok(outcome) => outcome.stdout,
+            Err(error) => panic!("{args:?}: {error}\n{}", self.device.log()),
+        }
+    }
+
+    /// Runs the updater as `credential`; it must be refused. Returns what it
+    /// said last.
+    pub(crate) fn refused(&self, credential: &str, args: &[&str]) -> String {
+        let outcome = self.workshop.updater(&self.device, credential, args);
+        outcome.unwrap().refusal().unwrap().to_owned()
+    }
+
+    /// Asserts that the operator's request is refused for this reason, and
+    /// that version 1 goes on untouched.
+    #[track_caller]
+    pub(crate) fn refuses(&self, args: &[&str], reason: &str) {
+        let before = self.op(&["status", "vm1", "--json"]);
+        let said = self.refused("op", args);
+        assert!(said.contains(reason), "{args:?}: {said}");
+        let after = self.op(&["status", "vm1", "--json"]);
+        assert_eq!(before, after, "{args:?} changed the state");
+        self.answers(V1);
+    }
+
+    /// Asserts which thermometer answers.
+    #[track_caller]
+    pub(crate) fn answers(&self, version: &str) {
+        assert_eq!(self.version("vm1"), version);
+    }
+
+    /// The version of the thermometer that runs as `vm`.
+    pub(crate) fn version(&self, vm: &str) -> String {
+        let path = format!("/{vm}/version");
+        self.run("app", &["call", "GET", &path]).trim().to_owned()
+    }
+
+    /// A file in the workshop.
+    pub(crate) fn read(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.workshop.path(name)).unwrap()
+    }
+
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) {
+        std::fs::write(self.workshop.path(name), bytes).unwrap();
+    }
+
+    /// Kills the device and starts it again.
+    pub(crate) fn restart(self) -> Self {
+        Self {
+            workshop: self.workshop,
+            device: self.device.restart().unwrap(),
+        }
+    }
+}
+
+/// Version 2 of the thermometer, with this sequence number.
+pub(crate) fn v2(sequence: u64) -> Sign<'static> {
+    Sign {
+        capsule: "thermometer-v2",
+        sequence,
+        ..Sign::default()
+    }
+}

@@ -1,0 +1,288 @@
+//! Installing capsules: envelope first, then payload, then activation.
+
+use alloc::vec::Vec;
+use core::fmt::Debug;
+
+use embedded_storage::nor_flash::NorFlash;
+use sealift_manifest::{Kind, MAX_HEAD, Scan, scan_head};
+use sealift_oscore::server::SessionId;
+use sealift_storage::Opened;
+use sealift_wire::Refusal;
+
+use crate::block::Piece;
+use crate::capsule::{self, Host};
+use crate::refuse;
+use crate::supervisor::{Supervisor, TRIES};
+
+/// The envelope that is being received.
+///
+/// One at a time: an envelope that starts anew, by whichever deployer, takes
+/// the place of an unfinished one. Its payload bytes are in the store and are
+/// not lost by that.
+#[derive(Debug, Default)]
+pub(crate) struct Ota {
+    upload: Option<Upload>,
+}
+
+#[derive(Debug)]
+struct Upload {
+    session: SessionId,
+    vm: usize,
+    /// Bytes of the envelope that were taken.
+    taken: usize,
+    stage: Stage,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// Collecting the head; nothing of it is believed yet.
+    Head(Vec<u8>),
+    /// The head was verified and has this length; payload follows.
+    Payload(usize),
+}
+
+/// How far a request got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// More blocks are needed.
+    Continue,
+    /// A transfer is open; the payload comes separately.
+    Accepted,
+    /// The same envelope is active already.
+    AlreadyActive,
+    /// The capsule was activated and runs.
+    Activated,
+}
+
+impl Ota {
+    /// Takes a piece of an envelope for `vm`.
+    pub(crate) fn envelope<F, H, const N: usize, const W: usize>(
+        &mut self,
+        vms: &mut Supervisor<F, H, N, W>,
+        session: SessionId,
+        vm: usize,
+        piece: Piece<'_>,
+    ) -> Result<Progress, Refusal>
+    where
+        F: NorFlash<Error: Debug>,
+        H: Host,
+    {
+        if piece.offset == 0 {
+            self.upload = Some(Upload {
+                session,
+                vm,
+                taken: 0,
+                stage: Stage::Head(Vec::new()),
+            });
+        }
+        let mut upload = match self.upload.take() {
+            Some(upload) if upload.session == session && upload.vm == vm => upload,
+            other => {
+                self.upload = other;
+                return Err(Refusal::BlockOutOfOrder);
+            }
+        };
+        let progress = match piece.after(upload.taken) {
+            Ok(rest) => upload.take(vms, rest)?,
+            Err(refusal) => {
+                self.upload = Some(upload);
+                return Err(refusal);
+            }
+        };
+        if progress == Progress::Continue {
+            self.upload = Some(upload);
+        }
+        Ok(progress)
+    }
+}
+
+impl Upload {
+    fn take<F, H, const N: usize, const W: usize>(
+        &mut self,
+        vms: &mut Supervisor<F, H, N, W>,
+        piece: Piece<'_>,
+    ) -> Result<Progress, Refusal>
+    where
+        F: NorFlash<Error: Debug>,
+        H: Host,
+    {
+        self.taken = self.taken.saturating_add(piece.bytes.len());
+        let head = match &mut self.stage {
+            Stage::Payload(head) => {
+                let piece = Piece {
+                    offset: piece.offset.saturating_sub(*head),
+                    ..piece
+                };
+                return vms.payload_piece(self.vm, piece);
+            }
+            Stage::Head(head) => head,
+        };
+        // Bytes that do not fit any more belong to the payload, or the head
+        // is too long, which the scan says.
+        let room = MAX_HEAD.saturating_sub(head.len()).min(piece.bytes.len());
+        let (first, beyond) = piece.bytes.split_at_checked(room).unwrap_or_default();
+        head.extend_from_slice(first);
+        let name = vms.name(self.vm);
+        match scan_head(head).map_err(|error| refuse::envelope(name, error))? {
+            Scan::NeedMore if piece.more => Ok(Progress::Continue),
+            Scan::NeedMore => Err(refuse::envelope(name, sealift_manifest::Error::Truncated)),
+            Scan::Complete {
+                head_len,
+                integrated,
+            } => {
+                let (head, start) = head.split_at_checked(head_len).unwrap_or_default();
+                let begins = [start, beyond].concat();
+                let opened = vms.open(self.vm, head)?;
+                if opened == Opened::AlreadyActive {
+                    return Ok(Progress::AlreadyActive);
+                }
+                if integrated.is_none() {
+                    return if begins.is_empty() && !piece.more {
+                        Ok(Progress::Accepted)
+                    } else {
+                        let trailing = sealift_manifest::Error::TrailingBytes;
+                        Err(refuse::envelope(name, trailing))
+                    };
+                }
+                self.stage = Stage::Payload(head_len);
+                let piece = Piece {
+                    offset: 0,
+                    bytes: &begins,
+                    more: piece.more,
+                };
+                vms.payload_piece(self.vm, piece)
+            }
+        }
+    }
+}
+
+impl<F, H, const N: usize, const W: usize> Supervisor<F, H, N, W>
+where
+    F: NorFlash<Error: Debug>,
+    H: Host,
+{
+    /// Verifies the head of an envelope and opens a transfer for it.
+    fn open(&mut self, vm: usize, head: &[u8]) -> Result<Opened, Refusal> {
+        let name = self.name(vm);
+        let manifest = self.acceptance.manifest(head, name, Kind::Persistent)?;
+        let opened = self
+            .store
+            .open_transfer(vm, &manifest, head)
+            .map_err(|error| refuse::store(name, &error))?;
+        let sequence = manifest.sequence_number;
+        log::info!("{name}: envelope with sequence number {sequence}: {opened:?}");
+        Ok(opened)
+    }
+
+    /// Takes a piece of a payload for `vm`; activates the capsule with the last.
+    ///
+    /// Bytes that the store has already are passed over, so a sender may start
+    /// over, or go on from a round offset below what was received.
+    pub(crate) fn payload_piece(
+        &mut self,
+        vm: usize,
+        piece: Piece<'_>,
+    ) -> Result<Progress, Refusal> {
+        let name = self.name(vm);
+        let transfer = self
+            .store
+            .status(vm)
+            .and_then(|status| status.transfer)
+            .ok_or(Refusal::NoTransfer)?;
+        let size = usize::try_from(transfer.size).unwrap_or(usize::MAX);
+        let end = piece.offset.saturating_add(piece.bytes.len());
+        if end > size || (end == size && piece.more) {
+            return Err(refuse::because(name, &Refusal::TooLong, Refusal::TooLong));
+        }
+        let received = usize::try_from(transfer.received).unwrap_or(usize::MAX);
+        let rest = piece.after(received).map_err(|_| Refusal::WrongOffset)?;
+        if !rest.bytes.is_empty() {
+            self.store
+                .write(vm, transfer.received, rest.bytes)
+                .map_err(|error| refuse::store(name, &error))?;
+        }
+        if piece.more {
+            return Ok(Progress::Continue);
+        }
+        if end < size {
+            return Err(refuse::because(
+                name,
+                &Refusal::Truncated,
+                Refusal::Truncated,
+            ));
+        }
+        self.activate(vm)
+    }
+
+    /// Checks the payload, all from flash, and gives the capsule its trial.
+    fn activate(&mut self, vm: usize) -> Result<Progress, Refusal> {
+        let name = self.name(vm);
+        let slot = self
+            .store
+            .status(vm)
+            .and_then(|status| status.transfer)
+            .ok_or(Refusal::NoTransfer)?
+            .slot;
+        let head = self.head(vm, slot)?;
+        let manifest = self.acceptance.manifest(&head, name, Kind::Persistent)?;
+        let checked = self.payload(vm, slot, &manifest).and_then(|payload| {
+            capsule::check(&manifest, &payload)
+                .map_err(|fault| refuse::because(name, &fault, fault.refusal()))
+        });
+        if let Err(refusal) = checked {
+            // These bytes will not become better; the running capsule goes on.
+            if let Err(error) = self.store.abort_transfer(vm) {
+                log::error!("{name}: {error:?}");
+            }
+            return Err(refusal);
+        }
+        let result = self.store.activate(vm, &manifest, TRIES);
+        result.map_err(|error| refuse::store(name, &error))?;
+        self.start(vm);
+        let active = self.store.status(vm).and_then(|status| status.active);
+        if active.is_some_and(|active| active.digest == manifest.digest) {
+            Ok(Progress::Activated)
+        } else {
+            Err(Refusal::InitFailed)
+        }
+    }
+
+    /// Confirms the trial of `vm`.
+    pub(crate) fn confirm(&mut self, vm: usize) -> Result<(), Refusal> {
+        let name = self.name(vm);
+        let active = self
+            .store
+            .status(vm)
+            .and_then(|status| status.active)
+            .ok_or(Refusal::NoTrial)?;
+        let head = self.head(vm, active.slot)?;
+        let manifest = self.acceptance.manifest(&head, name, Kind::Persistent)?;
+        self.store
+            .confirm(vm, &manifest)
+            .map_err(|error| refuse::store(name, &error))?;
+        log::info!("{name}: confirmed, sequence number {}", active.sequence);
+        Ok(())
+    }
+
+    /// Puts the previous confirmed capsule of `vm` back.
+    pub(crate) fn rollback(&mut self, vm: usize) -> Result<(), Refusal> {
+        let name = self.name(vm);
+        self.store
+            .rollback(vm)
+            .map_err(|error| refuse::store(name, &error))?;
+        log::info!("{name}: rolled back by request");
+        self.start(vm);
+        Ok(())
+    }
+
+    /// Stops the capsule of `vm` and empties its slots.
+    pub(crate) fn remove(&mut self, vm: usize) -> Result<(), Refusal> {
+        let name = self.name(vm);
+        self.stop(vm);
+        self.store
+            .remove(vm)
+            .map_err(|error| refuse::store(name, &error))?;
+        log::info!("{name}: removed");
+        Ok(())
+    }
+}

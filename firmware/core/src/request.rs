@@ -1,0 +1,165 @@
+//! A request, parsed and with an author.
+
+use alloc::vec::Vec;
+
+use sealift_oscore::coap::{BlockOption, Code, Inner, Writer, number};
+use sealift_oscore::server::SessionId;
+use sealift_wire::Refusal;
+
+use crate::block::Piece;
+use crate::policy::Roles;
+
+/// The options that the device's own resources understand.
+const KNOWN_CRITICAL: [u16; 8] = [
+    number::URI_HOST,
+    number::URI_PORT,
+    number::URI_PATH,
+    number::URI_QUERY,
+    number::ACCEPT,
+    number::BLOCK1,
+    number::BLOCK2,
+    number::IF_MATCH,
+];
+
+/// An authenticated request.
+#[derive(Debug)]
+pub(crate) struct Request<'a> {
+    /// The security context that it came by.
+    pub(crate) session: SessionId,
+    /// What its author may do.
+    pub(crate) roles: Roles,
+    pub(crate) code: Code,
+    pub(crate) path: Vec<&'a str>,
+    pub(crate) block1: Option<BlockOption>,
+    pub(crate) block2: Option<BlockOption>,
+    inner: Inner<'a>,
+}
+
+impl<'a> Request<'a> {
+    pub(crate) fn parse(
+        inner: Inner<'a>,
+        session: SessionId,
+        roles: Roles,
+    ) -> Result<Self, Refusal> {
+        let path = inner
+            .uri_path()
+            .map(core::str::from_utf8)
+            .collect::<Result<_, _>>()
+            .map_err(|_| Refusal::BadRequest)?;
+        Ok(Self {
+            session,
+            roles,
+            code: inner.code,
+            path,
+            block1: inner.block1().map_err(|_| Refusal::BadOption)?,
+            block2: inner.block2().map_err(|_| Refusal::BadOption)?,
+            inner,
+        })
+    }
+
+    /// The piece of the request body that it carries.
+    pub(crate) fn piece(&self) -> Result<Piece<'a>, Refusal> {
+        Piece::new(self.block1, self.inner.payload)
+    }
+
+    /// Refuses critical options that the device's own resources do not know
+    /// (RFC 7252, 5.4.1).
+    pub(crate) fn only_known_options(&self) -> Result<(), Refusal> {
+        match self.inner.unknown_critical(&KNOWN_CRITICAL) {
+            None => Ok(()),
+            Some(_) => Err(Refusal::BadOption),
+        }
+    }
+
+    /// The options as a capsule gets them: its own part of the path, and
+    /// nothing of block-wise transfer, which the device does.
+    pub(crate) fn capsule_message(&self, payload: &[u8]) -> Result<Vec<u8>, Refusal> {
+        let room = self
+            .inner
+            .options
+            .as_bytes()
+            .len()
+            .saturating_add(payload.len())
+            // The code, the payload marker, and a first option whose delta
+            // takes more bytes once the option before it is gone.
+            .saturating_add(8);
+        let mut buffer = alloc::vec![0; room];
+        let mut writer = Writer::inner(&mut buffer, self.code).map_err(|_| Refusal::Internal)?;
+        let mut named_component = false;
+        for option in self.inner.options.clone() {
+            match option.number {
+                number::BLOCK1 | number::BLOCK2 | number::SIZE1 | number::SIZE2 => continue,
+                number::URI_PATH if !named_component => {
+                    named_component = true;
+                    continue;
+                }
+                _ => {}
+            }
+            writer
+                .option(option.number, option.value)
+                .map_err(|_| Refusal::TooLarge)?;
+        }
+        writer.payload(payload).map_err(|_| Refusal::TooLarge)?;
+        let length = writer.finish();
+        buffer.truncate(length);
+        // The code travels beside the message.
+        buffer.remove(0);
+        Ok(buffer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sealift_oscore::coap::Options;
+
+    use super::*;
+
+    fn inner(build: impl FnOnce(&mut Writer<'_>)) -> Vec<u8> {
+        let mut buffer = [0; 256];
+        let mut writer = Writer::inner(&mut buffer, Code::PUT).unwrap();
+        build(&mut writer);
+        let length = writer.finish();
+        buffer[..length].to_vec()
+    }
+
+    fn request(bytes: &[u8]) -> Result<Request<'_>, Refusal> {
+        Request::parse(Inner::parse(bytes).unwrap(), SessionId(1), Roles::NONE)
+    }
+
+    #[test]
+    fn a_capsule_gets_its_own_part_of_the_path() {
+        let bytes = inner(|writer| {
+            writer.uri_path("vm1/a/b").unwrap();
+            writer.option(number::URI_QUERY, b"x=1").unwrap();
+            writer.uint(number::BLOCK1, 6).unwrap();
+            writer.payload(b"ignored").unwrap();
+        });
+        let message = request(&bytes).unwrap().capsule_message(b"body").unwrap();
+        let (options, payload) = Options::parse(&message).unwrap();
+        let options: Vec<_> = options.map(|o| (o.number, o.value)).collect();
+        assert_eq!(
+            options,
+            [
+                (number::URI_PATH, &b"a"[..]),
+                (number::URI_PATH, b"b"),
+                (number::URI_QUERY, b"x=1"),
+            ]
+        );
+        assert_eq!(payload, b"body");
+    }
+
+    #[test]
+    fn unknown_critical_options_and_bad_paths_are_refused() {
+        let bytes = inner(|writer| writer.option(9999, b"").unwrap());
+        assert_eq!(
+            request(&bytes).unwrap().only_known_options(),
+            Err(Refusal::BadOption)
+        );
+        let elective = inner(|writer| writer.option(9998, b"").unwrap());
+        assert_eq!(request(&elective).unwrap().only_known_options(), Ok(()));
+        let path = inner(|writer| writer.option(number::URI_PATH, b"\xff").unwrap());
+        assert_eq!(request(&path).unwrap_err(), Refusal::BadRequest);
+        let block = inner(|writer| writer.option(number::BLOCK1, b"\x07").unwrap());
+        assert_eq!(request(&block).unwrap_err(), Refusal::BadOption);
+    }
+}
