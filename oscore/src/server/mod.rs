@@ -1,0 +1,324 @@
+//! The device side, sans-IO and bounded: one call for each datagram.
+//!
+//! What unauthenticated traffic can reach and what it cannot:
+//! - Half-open key exchanges and established sessions live in separate pools. A
+//!   flood of message_1 replaces half-open exchanges, oldest first, and nothing
+//!   else. Only a verified message_3 takes the place of a session: when the table
+//!   is full, first one of the same peer, else one of the peer that has the most.
+//! - A session changes only after a message in it has been authenticated: neither
+//!   a forged request nor a garbled EDHOC message with its identifier touches it.
+//! - Responses to authenticated requests are kept, so that a retransmission gets
+//!   the same bytes again and is not executed twice. A retransmission is the same
+//!   datagram from the same address; a forged one with the same message ID is not.
+//! - Before a session there are two resources: `POST /.well-known/edhoc` and the
+//!   CoAP ping. Everything else is 4.01.
+
+mod handshake;
+mod pool;
+mod protected;
+
+use crate::coap::{self, Code, Header, Inner, Kind, Message, Writer, number};
+use crate::context::SecurityContext;
+use crate::credential::{Credential, CredentialError, Identity};
+use crate::edhoc;
+use crate::protect::Binding;
+use crate::{Error, MAX_DATAGRAM, MAX_EDHOC};
+use core::net::SocketAddr;
+use heapless::Vec;
+use pool::Pool;
+use rand_core::CryptoRngCore;
+use sha2::{Digest, Sha256};
+
+/// How long a half-open key exchange waits for message_3, in milliseconds.
+pub const HALF_OPEN_MS: u64 = 120_000;
+
+/// Which of the configured credentials a peer holds: its index in the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PeerIndex(pub usize);
+
+/// Names one established session; every key exchange makes a new one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(pub u64);
+
+/// What to do after a datagram.
+#[derive(Debug)]
+pub enum Incoming<'s> {
+    /// Send these many bytes of `out` to where the datagram came from.
+    Reply(usize),
+    /// Nothing to do.
+    Ignore,
+    /// An authenticated request: act on it, then [`Server::respond`].
+    Request(Request<'s>),
+}
+
+/// An authenticated request.
+#[derive(Debug)]
+pub struct Request<'s> {
+    /// Who sent it.
+    pub peer: PeerIndex,
+    /// Over which session.
+    pub session: SessionId,
+    /// The decrypted request; borrows from the scratch buffer only.
+    pub inner: Inner<'s>,
+    /// What [`Server::respond`] needs; can be used once.
+    pub reply: Reply,
+}
+
+/// The right to answer one request, once.
+#[derive(Debug)]
+#[must_use = "a request that is not answered leaves its sender waiting"]
+pub struct Reply {
+    session: SessionId,
+    binding: Binding,
+    envelope: Envelope,
+}
+
+/// Where a datagram came from and how its reply is addressed.
+#[derive(Debug)]
+struct Envelope {
+    from: SocketAddr,
+    digest: [u8; 32],
+    kind: Kind,
+    mid: u16,
+    token: Vec<u8, 8>,
+}
+
+impl Envelope {
+    fn header(&self) -> Header<'_> {
+        Header {
+            kind: self.kind,
+            mid: self.mid,
+            token: &self.token,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Session {
+    id: SessionId,
+    peer: PeerIndex,
+    context: SecurityContext,
+    /// When it was used last, in ticks of [`Server::tick`].
+    used: u64,
+}
+
+#[derive(Debug)]
+struct HalfOpen {
+    responder: edhoc::Responder,
+    since_ms: u64,
+    order: u64,
+    from: SocketAddr,
+    digest: [u8; 32],
+    reply: Vec<u8, { MAX_EDHOC + 24 }>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    session: SessionId,
+    from: SocketAddr,
+    digest: [u8; 32],
+    order: u64,
+    bytes: Vec<u8, MAX_DATAGRAM>,
+}
+
+/// Sessions, half-open key exchanges and the latest responses of a device.
+///
+/// - `SESSIONS`: established sessions. With at least as many as peers, no peer
+///   can push all sessions of another one out.
+/// - `PENDING`: key exchanges that wait for message_3.
+/// - `PEERS`: configured credentials.
+/// - `REPLIES`: responses kept for retransmissions, [`MAX_DATAGRAM`] bytes each.
+///   With at least as many as sessions, the latest response of each is kept.
+///
+/// `SESSIONS + PENDING` can be at most 46: connection identifiers have one byte.
+#[derive(Debug)]
+pub struct Server<
+    const SESSIONS: usize,
+    const PENDING: usize,
+    const PEERS: usize = 8,
+    const REPLIES: usize = SESSIONS,
+> {
+    identity: Identity,
+    peers: Vec<Credential, PEERS>,
+    sessions: Pool<Session, SESSIONS>,
+    pending: Pool<HalfOpen, PENDING>,
+    replies: Pool<Kept, REPLIES>,
+    /// Counts events, to tell older from newer.
+    tick: u64,
+    next_session: u64,
+    next_mid: u16,
+    last_error: Option<Error>,
+}
+
+impl<const SESSIONS: usize, const PENDING: usize, const PEERS: usize, const REPLIES: usize>
+    Server<SESSIONS, PENDING, PEERS, REPLIES>
+{
+    /// A server with this identity that talks to these peers only.
+    ///
+    /// # Errors
+    /// [`CredentialError::TooMany`] for more than `PEERS` peers.
+    pub fn new(identity: Identity, peers: &[Credential]) -> Result<Self, CredentialError> {
+        const {
+            assert!(SESSIONS > 0 && PENDING > 0 && REPLIES > 0);
+            // One identifier is always free, and is not the peer's.
+            assert!(SESSIONS < 46 && PENDING < 46 && SESSIONS + PENDING <= 46);
+        }
+        let peers = Vec::from_slice(peers).map_err(|_| CredentialError::TooMany)?;
+        Ok(Self {
+            identity,
+            peers,
+            sessions: Pool::new(),
+            pending: Pool::new(),
+            replies: Pool::new(),
+            tick: 0,
+            next_session: 0,
+            next_mid: 0,
+            last_error: None,
+        })
+    }
+
+    /// The configured peers, in the order of [`PeerIndex`].
+    pub fn peers(&self) -> &[Credential] {
+        &self.peers
+    }
+
+    /// The public credential of this device.
+    pub fn credential(&self) -> &Credential {
+        self.identity.credential()
+    }
+
+    /// The established sessions and whose they are.
+    pub fn sessions(&self) -> impl Iterator<Item = (SessionId, PeerIndex)> {
+        self.sessions.iter().map(|s| (s.id, s.peer))
+    }
+
+    /// Why the latest datagram was refused or ignored, for the log.
+    pub fn last_error(&self) -> Option<Error> {
+        self.last_error
+    }
+
+    /// Takes a datagram that came from `from`. `scratch` and `out` should have
+    /// [`MAX_DATAGRAM`] bytes; a decrypted request lies in `scratch`, a reply in
+    /// `out`. `now_ms` is a clock that does not go back.
+    pub fn receive<'s>(
+        &mut self,
+        now_ms: u64,
+        from: SocketAddr,
+        datagram: &[u8],
+        scratch: &'s mut [u8],
+        rng: &mut impl CryptoRngCore,
+        out: &mut [u8],
+    ) -> Incoming<'s> {
+        self.last_error = None;
+        self.tick = self.tick.saturating_add(1);
+        let message = match Message::parse(datagram) {
+            Ok(message) => message,
+            Err(error) => return self.ignore(error.into()),
+        };
+        match (message.kind, message.code) {
+            (Kind::Acknowledgement | Kind::Reset, _) => return self.ignore(Error::Unprotected),
+            (_, code) if code.is_request() => {}
+            (Kind::Confirmable, _) => return reset(&message, out),
+            (Kind::NonConfirmable, _) => return self.ignore(Error::Unprotected),
+        }
+        let digest: [u8; 32] = Sha256::digest(datagram).into();
+        if let Some(length) = self.kept(&from, &digest, out) {
+            return Incoming::Reply(length);
+        }
+        let Ok(token) = Vec::from_slice(message.token) else {
+            return self.ignore(coap::Error::TokenLength.into());
+        };
+        let (kind, mid) = match message.kind {
+            Kind::Confirmable => (Kind::Acknowledgement, message.mid),
+            _ => (Kind::NonConfirmable, self.take_mid()),
+        };
+        let envelope = Envelope {
+            from,
+            digest,
+            kind,
+            mid,
+            token,
+        };
+        if message.option(number::OSCORE).is_some() {
+            self.protected(envelope, &message, scratch, rng, out)
+        } else if message.code == Code::POST
+            && message.uri_path().eq([&b".well-known"[..], b"edhoc"])
+        {
+            self.handshake(now_ms, envelope, &message, rng, out)
+        } else {
+            self.refuse(&envelope, Code::UNAUTHORIZED, Error::Unprotected, out)
+        }
+    }
+
+    /// The response that this very datagram has already had.
+    fn kept(&self, from: &SocketAddr, digest: &[u8; 32], out: &mut [u8]) -> Option<usize> {
+        let reply = self
+            .replies
+            .iter()
+            .find(|kept| kept.digest == *digest && kept.from == *from)
+            .map(|kept| kept.bytes.as_slice())
+            .or_else(|| {
+                self.pending
+                    .iter()
+                    .find(|half| half.digest == *digest && half.from == *from)
+                    .map(|half| half.reply.as_slice())
+            })?;
+        out.get_mut(..reply.len())?.copy_from_slice(reply);
+        Some(reply.len())
+    }
+
+    /// Keeps a response. When there is no room, the oldest of the session that has
+    /// the most goes, or of this session if it has any.
+    fn keep(&mut self, session: SessionId, envelope: &Envelope, response: &[u8]) {
+        let Ok(bytes) = Vec::from_slice(response) else {
+            return;
+        };
+        let kept = Kept {
+            session,
+            from: envelope.from,
+            digest: envelope.digest,
+            order: self.tick,
+            bytes,
+        };
+        self.replies
+            .insert_fair(kept, |kept| kept.session, |kept| kept.order);
+    }
+
+    /// An unprotected response without content, and why.
+    fn refuse<'s>(
+        &mut self,
+        envelope: &Envelope,
+        code: Code,
+        error: Error,
+        out: &mut [u8],
+    ) -> Incoming<'s> {
+        self.last_error = Some(error);
+        match Writer::message(out, envelope.header(), code) {
+            Ok(writer) => Incoming::Reply(writer.finish()),
+            Err(_) => Incoming::Ignore,
+        }
+    }
+
+    fn ignore<'s>(&mut self, error: Error) -> Incoming<'s> {
+        self.last_error = Some(error);
+        Incoming::Ignore
+    }
+
+    fn take_mid(&mut self) -> u16 {
+        self.next_mid = self.next_mid.wrapping_add(1);
+        self.next_mid
+    }
+}
+
+/// Answers a ping, or a confirmable message that makes no sense here.
+fn reset<'s>(message: &Message<'_>, out: &mut [u8]) -> Incoming<'s> {
+    let header = Header {
+        kind: Kind::Reset,
+        mid: message.mid,
+        token: &[],
+    };
+    match Writer::message(out, header, Code::EMPTY) {
+        Ok(writer) => Incoming::Reply(writer.finish()),
+        Err(_) => Incoming::Ignore,
+    }
+}

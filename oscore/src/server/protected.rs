@@ -1,0 +1,141 @@
+//! Requests with an OSCORE option, and their responses.
+
+use super::{Envelope, Incoming, Reply, Request, Server};
+use crate::coap::{self, Code, Message, Writer, number};
+use crate::edhoc;
+use crate::protect::OscoreOption;
+use crate::Error;
+use rand_core::CryptoRngCore;
+
+impl<const SESSIONS: usize, const PENDING: usize, const PEERS: usize, const REPLIES: usize>
+    Server<SESSIONS, PENDING, PEERS, REPLIES>
+{
+    pub(super) fn protected<'s>(
+        &mut self,
+        envelope: Envelope,
+        message: &Message<'_>,
+        scratch: &'s mut [u8],
+        rng: &mut impl CryptoRngCore,
+        out: &mut [u8],
+    ) -> Incoming<'s> {
+        let option = match OscoreOption::of(message) {
+            Ok(option) => option,
+            Err(error) => return self.refuse(&envelope, Code::BAD_OPTION, error, out),
+        };
+        if message.option(number::EDHOC).is_some() {
+            return self.combined(envelope, &option, message.payload, scratch, rng, out);
+        }
+        let kid = option.kid.unwrap_or_default();
+        let tick = self.tick;
+        let found = self
+            .sessions
+            .find(|session| session.context.recipient_id() == kid);
+        let Some(session) = found else {
+            return self.refuse(&envelope, Code::UNAUTHORIZED, Error::NoContext, out);
+        };
+        match session
+            .context
+            .unprotect_request(&option, message.payload, scratch)
+        {
+            Ok((inner, binding)) => {
+                session.used = tick;
+                Incoming::Request(Request {
+                    peer: session.peer,
+                    session: session.id,
+                    inner,
+                    reply: Reply {
+                        session: session.id,
+                        binding,
+                        envelope,
+                    },
+                })
+            }
+            Err(error) => self.refuse(&envelope, outer_code(error), error, out),
+        }
+    }
+
+    /// message_3 and the first request in one (RFC 9668): a session is made only
+    /// if both are good, and an existing one is not looked at.
+    fn combined<'s>(
+        &mut self,
+        envelope: Envelope,
+        option: &OscoreOption<'_>,
+        payload: &[u8],
+        scratch: &'s mut [u8],
+        rng: &mut impl CryptoRngCore,
+        out: &mut [u8],
+    ) -> Incoming<'s> {
+        let done = edhoc::split_message_3(payload).and_then(|(message_3, ciphertext)| {
+            let c_r = option.kid.ok_or(Error::KeyId)?;
+            let (peer, mut context) = self.finish(c_r, message_3, rng)?;
+            let (inner, binding) = context.unprotect_request(option, ciphertext, scratch)?;
+            Ok((peer, context, inner, binding))
+        });
+        match done {
+            Ok((peer, context, inner, binding)) => {
+                let session = self.establish(peer, context);
+                Incoming::Request(Request {
+                    peer,
+                    session,
+                    inner,
+                    reply: Reply {
+                        session,
+                        binding,
+                        envelope,
+                    },
+                })
+            }
+            Err(error) => self.edhoc_error(&envelope, error, out),
+        }
+    }
+
+    /// Writes the protected response to a request into `out` and returns its
+    /// length; `build` writes options and payload. It is kept for retransmissions.
+    /// When `build` fails, or the response does not fit, what is written is an
+    /// empty 5.00, so that the peer gets an answer.
+    ///
+    /// # Errors
+    /// [`Error::SessionGone`], or `out` is too short.
+    pub fn respond(
+        &mut self,
+        reply: Reply,
+        code: Code,
+        build: impl FnOnce(&mut Writer<'_>) -> Result<(), coap::Error>,
+        out: &mut [u8],
+    ) -> Result<usize, Error> {
+        self.last_error = None;
+        let Reply {
+            session: id,
+            binding,
+            envelope,
+        } = reply;
+        let session = self
+            .sessions
+            .find(|session| session.id == id)
+            .ok_or(Error::SessionGone)?;
+        let context = &mut session.context;
+        let header = envelope.header();
+        let length = match context.protect_response(binding, header, code, build, out) {
+            Ok((length, _)) => length,
+            Err((error, binding)) => {
+                self.last_error = Some(error);
+                let code = Code::INTERNAL_SERVER_ERROR;
+                context
+                    .protect_response(binding, header, code, |_| Ok(()), out)
+                    .map_err(|(error, _)| error)?
+                    .0
+            }
+        };
+        self.keep(id, &envelope, out.get(..length).unwrap_or_default());
+        Ok(length)
+    }
+}
+
+/// The unprotected code for an error (RFC 8613 section 8.2).
+fn outer_code(error: Error) -> Code {
+    match error {
+        Error::NoContext | Error::KeyId | Error::Replay => Code::UNAUTHORIZED,
+        Error::PartialIv => Code::BAD_OPTION,
+        _ => Code::BAD_REQUEST,
+    }
+}
