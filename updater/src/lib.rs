@@ -1,1 +1,32 @@
-//! Stub.
+//! Sends capsules to devices and manages them: a CoAP client (RFC 7252, 7959)
+//! with EDHOC (RFC 9528) and OSCORE (RFC 8613).
+//!
+//! [`Client`] is the way in: [`Client::connect`] authenticates both sides,
+//! [`Client::push`] installs a capsule and resumes an interrupted transfer,
+//! [`Client::request`] is anything else. Below it, [`exchange`] is the message
+//! layer and [`blocks`] the arithmetic of block-wise transfer; neither does I/O.
+//!
+//! The updater holds no translator key and verifies no signature: what it sends
+//! is for the device to judge.
+#![forbid(unsafe_code)]
+
+pub mod blocks;
+mod client;
+mod error;
+pub mod exchange;
+pub mod keys;
+mod link;
+mod package;
+mod push;
+mod request;
+mod session;
+pub mod show;
+
+pub use blocks::BlockSize;
+pub use client::{Client, Config};
+pub use error::{Error, printable};
+pub use exchange::Params;
+pub use link::Address;
+pub use package::{Package, check_integrated};
+pub use push::{Event, Flow, Outcome, Pushed};
+pub use request::{Code, Method, Request, Response, code_name, is_success};

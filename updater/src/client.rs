@@ -1,0 +1,379 @@
+//! A client of one device: whole requests over a [`Session`], in blocks where
+//! they are long (RFC 7959).
+
+use std::sync::Arc;
+
+use sealift_oscore::{Credential, Identity};
+use sealift_wire::{CONFIRM, ComponentStatus, DeviceStatus, ROLLBACK, VM_CONTROL, VM_RUN};
+
+use crate::blocks::{BlockSize, Download, Upload};
+use crate::error::{Error, printable};
+use crate::exchange::Params;
+use crate::link::Address;
+use crate::request::{Code, Method, Request, Response, is_success};
+use crate::session::{BlockPart, Incoming, Outgoing, Session};
+
+/// How a client goes about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Retransmission.
+    pub params: Params,
+    /// Size of the blocks that are sent, until the device asks for smaller ones.
+    pub block_size: BlockSize,
+    /// How often a push is resumed, over a new association, after the link or
+    /// the device failed.
+    pub resume_tries: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            params: Params::default(),
+            block_size: BlockSize::MAX,
+            resume_tries: 3,
+        }
+    }
+}
+
+/// An association with one device, authenticated both ways.
+pub struct Client {
+    address: Address,
+    identity: Arc<Identity>,
+    peer: Credential,
+    pub(crate) config: Config,
+    pub(crate) session: Session,
+}
+
+impl Client {
+    /// Runs EDHOC with the device at `address`, as `identity`. The device must
+    /// hold the private key of `peer`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongDevice`] where it does not hold it,
+    /// [`Error::CredentialRefused`] where it does not know ours, and link
+    /// failures.
+    pub fn connect(
+        address: &Address,
+        identity: impl Into<Arc<Identity>>,
+        peer: Credential,
+        config: Config,
+    ) -> Result<Self, Error> {
+        let identity = identity.into();
+        let session = Session::open(address, &identity, &peer, config.params)?;
+        Ok(Self {
+            address: address.clone(),
+            identity,
+            peer,
+            config,
+            session,
+        })
+    }
+
+    /// Drops the association and makes a new one, from a new socket.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::connect`].
+    pub fn reconnect(&mut self) -> Result<(), Error> {
+        self.session = Session::open(
+            &self.address,
+            &self.identity,
+            &self.peer,
+            self.config.params,
+        )?;
+        Ok(())
+    }
+
+    /// Sends a request and returns the response whatever its code.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no response, or one that makes no sense.
+    pub fn request(&mut self, request: &Request) -> Result<Response, Error> {
+        let renewals = self.session.renewals();
+        let mut incoming = self.upload(request)?;
+        if incoming.code == Code::INCOMPLETE && self.session.renewals() != renewals {
+            // The device lost its memory in the middle of the body.
+            incoming = self.upload(request)?;
+        }
+        self.download(request, incoming)
+    }
+
+    /// As [`Client::request`], with a response code of error as an error.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`], and those of [`Client::request`].
+    pub fn expect(&mut self, request: &Request) -> Result<Response, Error> {
+        let response = self.request(request)?;
+        if is_success(response.code) {
+            Ok(response)
+        } else {
+            Err(refused(response.code, &response.payload))
+        }
+    }
+
+    /// The links of `/.well-known/core` (RFC 6690), one after the other.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::expect`].
+    pub fn discover(&mut self) -> Result<Vec<String>, Error> {
+        let response = self.expect(&Request::new(Method::Get, "/.well-known/core"))?;
+        let text = String::from_utf8(response.payload)
+            .map_err(|_| Error::Protocol("the links are not UTF-8"))?;
+        Ok(split_links(&text))
+    }
+
+    /// What the device says of itself and all its components.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::expect`].
+    pub fn device_status(&mut self) -> Result<DeviceStatus, Error> {
+        let response = self.expect(&control(Method::Get, &[]))?;
+        DeviceStatus::from_cbor(&response.payload)
+            .map_err(|_| Error::Protocol("not a status of the device"))
+    }
+
+    /// What the device says of one component.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::expect`].
+    pub fn component_status(&mut self, component: &str) -> Result<ComponentStatus, Error> {
+        let response = self.expect(&control(Method::Get, &[component]))?;
+        ComponentStatus::from_cbor(&response.payload)
+            .map_err(|_| Error::Protocol("not a status of a component"))
+    }
+
+    /// Makes the trial of a component the confirmed capsule.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::expect`].
+    pub fn confirm(&mut self, component: &str) -> Result<Option<ComponentStatus>, Error> {
+        self.act(&control(Method::Post, &[component, CONFIRM]))
+    }
+
+    /// Puts the previous confirmed capsule of a component back.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::expect`].
+    pub fn rollback(&mut self, component: &str) -> Result<Option<ComponentStatus>, Error> {
+        self.act(&control(Method::Post, &[component, ROLLBACK]))
+    }
+
+    /// Stops and removes the capsule of a component.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::expect`].
+    pub fn remove(&mut self, component: &str) -> Result<Option<ComponentStatus>, Error> {
+        self.act(&control(Method::Delete, &[component]))
+    }
+
+    /// Runs an ephemeral capsule to its end; returns its output. The body of the
+    /// request is the envelope, one CBOR item with the payload in it, and then
+    /// the input.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::expect`].
+    pub fn run(&mut self, envelope: &[u8], input: &[u8]) -> Result<Vec<u8>, Error> {
+        let request = Request::new(Method::Post, VM_RUN).with_payload([envelope, input].concat());
+        Ok(self.expect(&request)?.payload)
+    }
+
+    /// A request whose answer may carry the component's new status.
+    fn act(&mut self, request: &Request) -> Result<Option<ComponentStatus>, Error> {
+        let response = self.expect(request)?;
+        Ok(ComponentStatus::from_cbor(&response.payload).ok())
+    }
+
+    fn upload(&mut self, request: &Request) -> Result<Incoming, Error> {
+        let upload = Upload::new(request.payload.len(), self.config.block_size);
+        let sent = self.send_blocks(request, upload, Numbered::WhereNeeded, &mut |_| Ok(()))?;
+        Ok(sent.response)
+    }
+
+    /// Sends the blocks of a body, from where `upload` stands, until the device
+    /// answers with anything but 2.31 Continue. `after` is told how many bytes
+    /// of the body have been sent and taken, up to which offset.
+    pub(crate) fn send_blocks(
+        &mut self,
+        request: &Request,
+        mut upload: Upload,
+        numbered: Numbered,
+        after: &mut dyn FnMut(BlockSent) -> Result<(), Error>,
+    ) -> Result<Sent, Error> {
+        let mut first = true;
+        loop {
+            let block = upload.block()?;
+            let payload = request.payload.get(block.range.clone()).unwrap_or(&[]);
+            let part = BlockPart {
+                num: block.num,
+                more: block.more,
+                size: block.size,
+            };
+            let alone = block.num == 0 && !block.more && numbered == Numbered::WhereNeeded;
+            let response = self.session.send(&Outgoing {
+                request,
+                block1: (!alone).then_some(part),
+                block2: self.wanted_block2(request),
+                size1: (first && !alone).then_some(request.payload.len()),
+                payload,
+            })?;
+            first = false;
+            let echoed = response.block1;
+            let wanted = echoed.map(|part| part.size);
+            if response.code == Code::TOO_LARGE && upload.too_large(wanted) {
+                log::debug!("the device wants smaller blocks");
+                continue;
+            }
+            if response.code == Code::CONTINUE && !block.more {
+                return Err(Error::Protocol("it asks for more than there is"));
+            }
+            if is_success(response.code) {
+                if echoed.is_some_and(|part| part.num != block.num) {
+                    return Err(Error::Protocol("it acknowledges another block"));
+                }
+                after(BlockSent {
+                    range: block.range,
+                    last: response.code != Code::CONTINUE,
+                })?;
+            }
+            if response.code != Code::CONTINUE {
+                return Ok(Sent {
+                    response,
+                    complete: !block.more,
+                });
+            }
+            upload.accepted(wanted);
+        }
+    }
+
+    /// Asks for small blocks where small ones are sent.
+    fn wanted_block2(&self, request: &Request) -> Option<BlockPart> {
+        let small = self.config.block_size < BlockSize::MAX;
+        (small && request.method == Method::Get).then_some(BlockPart {
+            num: 0,
+            more: false,
+            size: self.config.block_size,
+        })
+    }
+
+    fn download(&mut self, request: &Request, first: Incoming) -> Result<Response, Error> {
+        let code = first.code;
+        let content_format = first.content_format;
+        let mut download = Download::default();
+        let mut incoming = first;
+        loop {
+            let part = incoming.block2.map(|part| (part.num, part.more, part.size));
+            let next = download.take(part, incoming.etag.as_deref(), &incoming.payload)?;
+            let Some((num, size)) = next else {
+                return Ok(Response {
+                    code,
+                    content_format,
+                    payload: download.into_body(),
+                });
+            };
+            incoming = self.session.send(&Outgoing {
+                request,
+                block1: None,
+                block2: Some(BlockPart {
+                    num,
+                    more: false,
+                    size,
+                }),
+                size1: None,
+                payload: &[],
+            })?;
+            if !is_success(incoming.code) {
+                return Err(refused(incoming.code, &incoming.payload));
+            }
+            if incoming.code != code {
+                return Err(Error::Protocol("the code of the answer changed"));
+            }
+        }
+    }
+}
+
+/// Whether a body of one block carries a Block1 option all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Numbered {
+    WhereNeeded,
+    Always,
+}
+
+/// A block that the device took.
+pub(crate) struct BlockSent {
+    /// Which bytes of the body.
+    pub(crate) range: std::ops::Range<usize>,
+    /// Whether the device is done with the request.
+    pub(crate) last: bool,
+}
+
+/// How sending a body ended.
+pub(crate) struct Sent {
+    pub(crate) response: Incoming,
+    /// Whether the device had the whole body when it answered.
+    pub(crate) complete: bool,
+}
+
+pub(crate) fn control(method: Method, segments: &[&str]) -> Request {
+    let mut request = Request::new(method, VM_CONTROL);
+    request
+        .path
+        .extend(segments.iter().map(|&segment| segment.to_owned()));
+    request
+}
+
+pub(crate) fn refused(code: Code, payload: &[u8]) -> Error {
+    Error::Refused {
+        code,
+        text: printable(payload),
+    }
+}
+
+/// Cuts a link-format document at the commas that are not inside quotes or
+/// angle brackets.
+fn split_links(text: &str) -> Vec<String> {
+    let mut links = Vec::new();
+    let mut link = String::new();
+    let (mut quoted, mut escaped, mut target) = (false, false, false);
+    for c in text.chars() {
+        match c {
+            ',' if !quoted && !target => {
+                links.push(std::mem::take(&mut link));
+                continue;
+            }
+            '"' if !escaped => quoted = !quoted,
+            '<' if !quoted => target = true,
+            '>' if !quoted => target = false,
+            _ => {}
+        }
+        escaped = quoted && c == '\\' && !escaped;
+        link.push(c);
+    }
+    if !link.is_empty() {
+        links.push(link);
+    }
+    links
+}
+
+#[cfg(test)]
+mod tests {
+    use super::split_links;
+
+    #[test]
+    fn links_are_split_at_commas_outside_quotes() {
+        assert_eq!(
+            split_links(r#"</a>;if="x,y",</b,c>;title="\",",</d>"#),
+            [r#"</a>;if="x,y""#, r#"</b,c>;title="\",""#, "</d>"]
+        );
+        assert!(split_links("").is_empty());
+    }
+}

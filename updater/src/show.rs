@@ -1,0 +1,265 @@
+//! The status of a device, for people and for scripts.
+
+use sealift_wire::{ComponentStatus, DeviceStatus, Phase, Refusal};
+use serde::Serialize;
+
+use crate::error::printable;
+
+const HEADINGS: [&str; 8] = [
+    "COMPONENT",
+    "STATE",
+    "SLOT",
+    "SEQUENCE",
+    "FLOOR",
+    "HIGHEST",
+    "PREVIOUS",
+    "TRANSFER",
+];
+
+/// A table with a line for each component.
+#[must_use]
+pub fn table(components: &[ComponentStatus]) -> String {
+    let mut rows = vec![HEADINGS.map(str::to_owned)];
+    rows.extend(components.iter().map(row));
+    let mut widths = [0; HEADINGS.len()];
+    for row in &rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = cell.chars().count().max(*width);
+        }
+    }
+    let mut out = String::new();
+    for row in &rows {
+        let mut line = String::new();
+        for (width, cell) in widths.iter().zip(row) {
+            line.push_str(&format!("{cell:<width$}  "));
+        }
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+/// One line on a component, such as `vm1: sequence 7, trial (3 starts left)`.
+#[must_use]
+pub fn summary(status: &ComponentStatus) -> String {
+    let name = printable(status.name.as_bytes());
+    match status.sequence {
+        Some(sequence) => format!("{name}: sequence {sequence}, {}", state(status)),
+        None => format!("{name}: {}", state(status)),
+    }
+}
+
+/// The whole status as JSON.
+///
+/// # Errors
+///
+/// None in practice: everything in it can be written as JSON.
+pub fn device_json(status: &DeviceStatus) -> serde_json::Result<String> {
+    serde_json::to_string_pretty(&DeviceJson {
+        profile: &status.profile,
+        vendor_id: hex::encode(status.vendor_id),
+        class_id: hex::encode(status.class_id),
+        components: status.components.iter().map(ComponentJson::new).collect(),
+    })
+}
+
+/// The status of one component as JSON.
+///
+/// # Errors
+///
+/// As [`device_json`].
+pub fn component_json(status: &ComponentStatus) -> serde_json::Result<String> {
+    serde_json::to_string_pretty(&ComponentJson::new(status))
+}
+
+fn row(status: &ComponentStatus) -> [String; HEADINGS.len()] {
+    [
+        printable(status.name.as_bytes()),
+        state(status),
+        slot(status).unwrap_or("-").to_owned(),
+        number(status.sequence),
+        status.floor.to_string(),
+        status.highest.to_string(),
+        number(status.previous),
+        status.transfer.as_ref().map_or("-".into(), |open| {
+            format!(
+                "{} of {} bytes of sequence {}",
+                open.received, open.size, open.sequence
+            )
+        }),
+    ]
+}
+
+fn number(value: Option<u64>) -> String {
+    value.map_or("-".into(), |value| value.to_string())
+}
+
+fn slot(status: &ComponentStatus) -> Option<&'static str> {
+    match status.slot {
+        None => None,
+        Some(0) => Some("A"),
+        Some(1) => Some("B"),
+        Some(_) => Some("?"),
+    }
+}
+
+fn phase(status: &ComponentStatus) -> &'static str {
+    match status.phase {
+        Phase::Empty => "empty",
+        Phase::Trial => "trial",
+        Phase::Confirmed => "confirmed",
+    }
+}
+
+fn state(status: &ComponentStatus) -> String {
+    match status.tries_left {
+        Some(1) => format!("{} (1 start left)", phase(status)),
+        Some(left) => format!("{} ({left} starts left)", phase(status)),
+        None => phase(status).to_owned(),
+    }
+}
+
+#[derive(Serialize)]
+struct DeviceJson<'a> {
+    profile: &'a str,
+    vendor_id: String,
+    class_id: String,
+    components: Vec<ComponentJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct ComponentJson<'a> {
+    name: &'a str,
+    state: &'static str,
+    slot: Option<&'static str>,
+    sequence: Option<u64>,
+    floor: u64,
+    highest: u64,
+    previous: Option<u64>,
+    tries_left: Option<u8>,
+    transfer: Option<TransferJson>,
+    running: bool,
+    last_fault: Option<FaultJson>,
+    fuel_last: Option<u64>,
+    memory: Option<u32>,
+}
+
+#[derive(Serialize)]
+struct TransferJson {
+    sequence: u64,
+    received: u32,
+    size: u32,
+    digest: String,
+}
+
+#[derive(Serialize)]
+struct FaultJson {
+    number: u8,
+    text: Option<&'static str>,
+}
+
+impl<'a> ComponentJson<'a> {
+    fn new(status: &'a ComponentStatus) -> Self {
+        Self {
+            name: &status.name,
+            state: phase(status),
+            slot: slot(status),
+            sequence: status.sequence,
+            floor: status.floor,
+            highest: status.highest,
+            previous: status.previous,
+            tries_left: status.tries_left,
+            transfer: status.transfer.as_ref().map(|open| TransferJson {
+                sequence: open.sequence,
+                received: open.received,
+                size: open.size,
+                digest: hex::encode(open.digest),
+            }),
+            running: status.running,
+            last_fault: status.last_fault.map(|number| FaultJson {
+                number,
+                text: Refusal::from_number(number).map(Refusal::text),
+            }),
+            fuel_last: status.fuel_last,
+            memory: status.memory,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sealift_wire::Transfer;
+
+    use super::*;
+
+    fn components() -> Vec<ComponentStatus> {
+        let empty = ComponentStatus {
+            name: "vm1".into(),
+            phase: Phase::Empty,
+            slot: None,
+            sequence: None,
+            highest: 0,
+            floor: 0,
+            previous: None,
+            tries_left: None,
+            transfer: Some(Transfer {
+                sequence: 7,
+                received: 4096,
+                size: 9000,
+                digest: [0xab; 32],
+            }),
+            running: false,
+            last_fault: None,
+            fuel_last: None,
+            memory: None,
+        };
+        let trial = ComponentStatus {
+            name: "vm2\x1b".into(),
+            phase: Phase::Trial,
+            slot: Some(1),
+            sequence: Some(12),
+            highest: 12,
+            floor: 3,
+            previous: Some(11),
+            tries_left: Some(2),
+            transfer: None,
+            last_fault: Some(60),
+            ..empty.clone()
+        };
+        vec![empty, trial]
+    }
+
+    #[test]
+    fn the_table_is_aligned() {
+        assert_eq!(
+            table(&components()),
+            "\
+COMPONENT  STATE                  SLOT  SEQUENCE  FLOOR  HIGHEST  PREVIOUS  TRANSFER
+vm1        empty                  -     -         0      0        -         4096 of 9000 bytes of sequence 7
+vm2\u{fffd}       trial (2 starts left)  B     12        3      12       11        -
+"
+        );
+    }
+
+    #[test]
+    fn json_names_what_the_table_abbreviates() {
+        let status = DeviceStatus {
+            profile: "p".into(),
+            vendor_id: [1; 16],
+            class_id: [2; 16],
+            components: components(),
+        };
+        let json: serde_json::Value = serde_json::from_str(&device_json(&status).unwrap()).unwrap();
+        assert_eq!(json["class_id"], "02020202020202020202020202020202");
+        assert_eq!(json["components"][0]["state"], "empty");
+        assert_eq!(json["components"][0]["transfer"]["received"], 4096);
+        assert_eq!(json["components"][0]["sequence"], serde_json::Value::Null);
+        assert_eq!(
+            json["components"][1]["last_fault"]["text"],
+            "the capsule trapped"
+        );
+        let one = component_json(&status.components[1]).unwrap();
+        let one: serde_json::Value = serde_json::from_str(&one).unwrap();
+        assert_eq!(one, json["components"][1]);
+    }
+}

@@ -1,0 +1,390 @@
+//! What a device does, without network, flash and signatures: enough of the
+//! service for a client to be tested against.
+
+use sealift_manifest::{Scan, inspect, scan_head};
+use sealift_oscore::coap::{BlockOption, Code, Inner};
+use sealift_wire::{ComponentStatus, DeviceStatus, Phase, Refusal, Transfer};
+use sha2::{Digest, Sha256};
+
+pub const COMPONENT: &str = "vm1";
+
+/// A response before it is protected.
+pub struct Answer {
+    pub code: Code,
+    pub content_format: Option<u16>,
+    pub block1: Option<BlockOption>,
+    pub block2: Option<BlockOption>,
+    pub payload: Vec<u8>,
+}
+
+struct Open {
+    sequence: u64,
+    size: usize,
+    digest: [u8; 32],
+    payload_digest: [u8; 32],
+    data: Vec<u8>,
+}
+
+/// State of the device, and what a test may set.
+pub struct Model {
+    /// Largest block that the device wants.
+    pub szx: u8,
+    /// Refuses the first payload block that starts at or after this offset.
+    pub refuse_at: Option<(usize, Refusal)>,
+    /// Loses its memory once it has this many payload bytes: what a restart does.
+    pub restart_at: Option<usize>,
+    /// Bytes of an open transfer that a restart loses.
+    pub restart_loses: usize,
+    /// Or the bytes that it keeps.
+    pub restart_to: Option<usize>,
+    /// Restarts on the next request.
+    pub restart_now: bool,
+    /// Restarts once a body, other than of a push, has this many bytes.
+    pub restart_in_body: Option<usize>,
+    /// Set when the security contexts are to be forgotten.
+    pub forget_contexts: bool,
+    /// Bytes of payload blocks that came in, repetitions included.
+    pub payload_bytes: usize,
+    /// Envelope blocks that came in.
+    pub envelope_blocks: usize,
+    /// What is installed.
+    pub installed: Vec<u8>,
+    pub status: ComponentStatus,
+    active: Option<[u8; 32]>,
+    transfer: Option<Open>,
+    body: Vec<u8>,
+    output: Vec<u8>,
+}
+
+impl Default for Model {
+    fn default() -> Self {
+        Self {
+            szx: 6,
+            refuse_at: None,
+            restart_at: None,
+            restart_loses: 0,
+            restart_to: None,
+            restart_now: false,
+            restart_in_body: None,
+            forget_contexts: false,
+            payload_bytes: 0,
+            envelope_blocks: 0,
+            installed: Vec::new(),
+            status: ComponentStatus {
+                name: COMPONENT.into(),
+                phase: Phase::Empty,
+                slot: None,
+                sequence: None,
+                highest: 0,
+                floor: 0,
+                previous: None,
+                tries_left: None,
+                transfer: None,
+                running: false,
+                last_fault: None,
+                fuel_last: None,
+                memory: None,
+            },
+            active: None,
+            transfer: None,
+            body: Vec::new(),
+            output: Vec::new(),
+        }
+    }
+}
+
+impl Model {
+    pub fn handle(&mut self, request: &Inner<'_>) -> Answer {
+        if std::mem::take(&mut self.restart_now) {
+            self.forget_contexts = true;
+        }
+        self.respond(request).unwrap_or_else(|refusal| Answer {
+            code: Code(refusal.code()),
+            content_format: None,
+            block1: None,
+            block2: None,
+            payload: refusal.to_string().into_bytes(),
+        })
+    }
+
+    fn respond(&mut self, request: &Inner<'_>) -> Result<Answer, Refusal> {
+        let path: Vec<_> = request
+            .uri_path()
+            .map(|segment| String::from_utf8(segment.to_vec()).unwrap())
+            .collect();
+        let path: Vec<_> = path.iter().map(String::as_str).collect();
+        match (request.code, path.as_slice()) {
+            (Code::GET, [".well-known", "core"]) => self.output_of(
+                request,
+                Code::CONTENT,
+                b"</vm-control>;title=\"a, b\",</vm-run>".to_vec(),
+            ),
+            (Code::GET, ["vm-control"]) => {
+                let status = DeviceStatus {
+                    profile: "test".into(),
+                    vendor_id: [1; 16],
+                    class_id: [2; 16],
+                    components: vec![self.component()],
+                };
+                self.output_of(request, Code::CONTENT, status.to_cbor())
+            }
+            (Code::GET, ["vm-control", COMPONENT]) => {
+                let status = self.component().to_cbor();
+                self.output_of(request, Code::CONTENT, status)
+            }
+            (_, ["vm-control", other, ..]) if *other != COMPONENT => Err(Refusal::UnknownComponent),
+            (Code::PUT, ["vm-control", _]) => self.envelope(request),
+            (Code::PUT, ["vm-control", _, "payload"]) => self.payload(request),
+            (Code::POST, ["vm-control", _, "confirm"]) => {
+                if self.status.phase != Phase::Trial {
+                    return Err(Refusal::NoTrial);
+                }
+                self.status.phase = Phase::Confirmed;
+                Ok(self.changed())
+            }
+            (Code::POST, ["vm-control", _, "rollback"]) => Err(Refusal::NoPrevious),
+            (Code::DELETE, ["vm-control", _]) => {
+                self.status.phase = Phase::Empty;
+                self.status.sequence = None;
+                self.active = None;
+                let mut answer = self.changed();
+                answer.code = Code::DELETED;
+                Ok(answer)
+            }
+            (Code::POST, ["vm-run"]) => self.whole(request, |body| {
+                // The envelope is one CBOR item; the input follows it.
+                let prefix = &body[..body.len().min(sealift_manifest::MAX_HEAD)];
+                let end = (1..=prefix.len()).find_map(|len| match scan_head(&prefix[..len]) {
+                    Ok(Scan::Complete {
+                        head_len,
+                        integrated: Some(payload),
+                    }) => Some(head_len + usize::try_from(payload).unwrap()),
+                    _ => None,
+                });
+                let input = end.and_then(|end| body.get(end..)).unwrap_or(b"?");
+                [b"ran with ", input].concat()
+            }),
+            (_, [COMPONENT, "echo"]) => self.whole(request, <[u8]>::to_vec),
+            _ => Err(Refusal::NotFound),
+        }
+    }
+
+    fn component(&self) -> ComponentStatus {
+        let mut status = self.status.clone();
+        status.transfer = self.transfer.as_ref().map(|open| Transfer {
+            sequence: open.sequence,
+            received: u32::try_from(open.data.len()).unwrap(),
+            size: u32::try_from(open.size).unwrap(),
+            digest: open.digest,
+        });
+        status
+    }
+
+    fn changed(&self) -> Answer {
+        Answer {
+            code: Code::CHANGED,
+            content_format: Some(60),
+            block1: None,
+            block2: None,
+            payload: self.component().to_cbor(),
+        }
+    }
+
+    /// A block with the size that the device wants.
+    fn proceed(&self, block: BlockOption) -> Answer {
+        Answer {
+            code: Code::CONTINUE,
+            content_format: None,
+            block1: Some(BlockOption {
+                szx: block.szx.min(self.szx),
+                ..block
+            }),
+            block2: None,
+            payload: Vec::new(),
+        }
+    }
+
+    fn envelope(&mut self, request: &Inner<'_>) -> Result<Answer, Refusal> {
+        let block = request.block1().unwrap().unwrap_or(BlockOption {
+            num: 0,
+            more: false,
+            szx: 6,
+        });
+        self.envelope_blocks += 1;
+        if block.offset() == 0 {
+            self.body.clear();
+            self.transfer = None;
+        }
+        let open_len = self.transfer.as_ref().map_or(0, |open| open.data.len());
+        if block.offset() != self.body.len() + open_len {
+            return Err(Refusal::BlockOutOfOrder);
+        }
+        let mut rest = request.payload;
+        if self.transfer.is_none() {
+            self.body.extend_from_slice(rest);
+            let scan = scan_head(&self.body).map_err(|_| Refusal::Malformed)?;
+            let Scan::Complete {
+                head_len,
+                integrated,
+            } = scan
+            else {
+                return Ok(self.proceed(block));
+            };
+            let follow = self.body.len() - head_len;
+            let inspected = inspect(&self.body).map_err(|_| Refusal::Malformed)?;
+            let manifest = inspected.untrusted().manifest;
+            if self.active == Some(manifest.digest) {
+                let mut answer = self.changed();
+                answer.code = Code::VALID;
+                return Ok(answer);
+            }
+            if manifest.sequence_number <= self.status.highest {
+                return Err(Refusal::OldSequence);
+            }
+            self.transfer = Some(Open {
+                sequence: manifest.sequence_number,
+                size: usize::try_from(manifest.payload_size).unwrap(),
+                digest: manifest.digest,
+                payload_digest: manifest.payload_digest,
+                data: Vec::new(),
+            });
+            self.body.truncate(head_len);
+            if integrated.is_none() {
+                return Ok(self.changed());
+            }
+            rest = &rest[rest.len() - follow..];
+        }
+        self.take(rest, block)
+    }
+
+    fn payload(&mut self, request: &Inner<'_>) -> Result<Answer, Refusal> {
+        let block = request.block1().unwrap().ok_or(Refusal::BadRequest)?;
+        let open = self.transfer.as_ref().ok_or(Refusal::NoTransfer)?;
+        let received = open.data.len();
+        if block.offset() > received {
+            return Err(Refusal::WrongOffset);
+        }
+        self.payload_bytes += request.payload.len();
+        if let Some((at, refusal)) = self.refuse_at
+            && block.offset() >= at
+        {
+            return Err(refusal);
+        }
+        let known = (received - block.offset()).min(request.payload.len());
+        self.take(&request.payload[known..], block)
+    }
+
+    /// Takes payload bytes; with the last ones, installs.
+    fn take(&mut self, bytes: &[u8], block: BlockOption) -> Result<Answer, Refusal> {
+        let open = self.transfer.as_mut().ok_or(Refusal::NoTransfer)?;
+        open.data.extend_from_slice(bytes);
+        if open.data.len() > open.size {
+            self.transfer = None;
+            return Err(Refusal::TooLong);
+        }
+        if self.restart_at.is_some_and(|at| open.data.len() >= at) {
+            self.restart_at = None;
+            let kept = open.data.len().saturating_sub(self.restart_loses);
+            open.data.truncate(self.restart_to.unwrap_or(kept));
+            self.body.clear();
+            self.forget_contexts = true;
+        }
+        if block.more {
+            return Ok(self.proceed(block));
+        }
+        let open = self.transfer.take().ok_or(Refusal::NoTransfer)?;
+        if open.data.len() < open.size {
+            return Err(Refusal::Truncated);
+        }
+        if <[u8; 32]>::from(Sha256::digest(&open.data)) != open.payload_digest {
+            return Err(Refusal::WrongPayload);
+        }
+        self.active = Some(open.digest);
+        self.status.phase = Phase::Trial;
+        self.status.slot = Some(0);
+        self.status.sequence = Some(open.sequence);
+        self.status.highest = open.sequence;
+        self.status.tries_left = Some(3);
+        self.installed = open.data;
+        let mut answer = self.changed();
+        answer.block1 = Some(block);
+        Ok(answer)
+    }
+
+    /// A resource that takes a whole body in blocks and answers with one.
+    fn whole(
+        &mut self,
+        request: &Inner<'_>,
+        work: impl FnOnce(&[u8]) -> Vec<u8>,
+    ) -> Result<Answer, Refusal> {
+        if let Some(wanted) = request.block2().unwrap()
+            && wanted.num > 0
+        {
+            return Ok(self.part(wanted, Code::CONTENT));
+        }
+        let block = request.block1().unwrap();
+        let part = block.unwrap_or(BlockOption {
+            num: 0,
+            more: false,
+            szx: 6,
+        });
+        if part.num == 0 {
+            self.body.clear();
+        }
+        if part.offset() != self.body.len() {
+            return Err(Refusal::BlockOutOfOrder);
+        }
+        if part.szx > self.szx && request.payload.len() > 16 << self.szx {
+            // "Too large, but smaller blocks would do" (RFC 7959, 2.9.3).
+            let mut answer = self.proceed(part);
+            answer.code = Code::TOO_LARGE;
+            return Ok(answer);
+        }
+        self.body.extend_from_slice(request.payload);
+        if self
+            .restart_in_body
+            .is_some_and(|len| self.body.len() >= len)
+        {
+            self.restart_in_body = None;
+            self.body.clear();
+            self.forget_contexts = true;
+        }
+        if part.more {
+            return Ok(self.proceed(part));
+        }
+        let output = work(&self.body);
+        let mut answer = self.output_of(request, Code::CONTENT, output)?;
+        answer.block1 = block;
+        Ok(answer)
+    }
+
+    fn output_of(
+        &mut self,
+        request: &Inner<'_>,
+        code: Code,
+        output: Vec<u8>,
+    ) -> Result<Answer, Refusal> {
+        self.output = output;
+        let wanted = request.block2().unwrap().unwrap_or(BlockOption {
+            num: 0,
+            more: false,
+            szx: self.szx,
+        });
+        Ok(self.part(wanted, code))
+    }
+
+    fn part(&self, wanted: BlockOption, code: Code) -> Answer {
+        let szx = wanted.szx.min(self.szx);
+        let wanted = BlockOption { szx, ..wanted };
+        let start = wanted.offset().min(self.output.len());
+        let end = (start + wanted.size()).min(self.output.len());
+        let more = end < self.output.len();
+        Answer {
+            code,
+            content_format: Some(0),
+            block1: None,
+            block2: (more || wanted.num > 0).then_some(BlockOption { more, ..wanted }),
+            payload: self.output[start..end].to_vec(),
+        }
+    }
+}
