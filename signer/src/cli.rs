@@ -341,9 +341,7 @@ fn read_key(path: &Path, source: &PassphraseSource) -> Result<Key> {
     let passphrase = match Key::is_encrypted(&pem) {
         false => None,
         true => match source.given()? {
-            None if io::stdin().is_terminal() => {
-                Some(ask(&format!("Passphrase for {}: ", path.display()))?)
-            }
+            None => Some(ask(&format!("Passphrase for {}: ", path.display()))?),
             given => given,
         },
     };
@@ -373,7 +371,11 @@ impl PassphraseSource {
     }
 }
 
+/// Asks at the terminal; a script is told what to do instead.
 fn ask(prompt: &str) -> Result<Zeroizing<String>> {
+    if !io::stdin().is_terminal() {
+        return Err(Error::PassphraseNeeded);
+    }
     rpassword::prompt_password(prompt)
         .map(Zeroizing::new)
         .map_err(|_| Error::PassphraseNeeded)

@@ -123,7 +123,7 @@ pub enum Error {
     #[error("{0} is not an Ed25519 public key in PEM")]
     NotAPublicKey(String) = 41,
     /// The key is encrypted and no passphrase was given.
-    #[error("this key needs its passphrase: give --passphrase-file or set SIGNER_PASSPHRASE")]
+    #[error("the key needs a passphrase: give --passphrase-file or set SIGNER_PASSPHRASE")]
     PassphraseNeeded = 42,
     /// The passphrase does not open the key.
     #[error("the passphrase is wrong")]

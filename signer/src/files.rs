@@ -177,7 +177,7 @@ pub fn refuse_overwriting(output: &Path, inputs: &[&Path]) -> Result<()> {
         return Ok(());
     };
     let is_input = |input: &&Path| input.canonicalize().is_ok_and(|i| i == output_file);
-    if inputs.iter().any(|input| is_input(input)) {
+    if inputs.iter().any(is_input) {
         return Err(Error::OverInput(output.to_owned()));
     }
     Ok(())

@@ -177,6 +177,9 @@ fn a_passphrase_protects_the_key() {
     desk.write("wrong", b"open barley\n");
     desk.write("empty", b"\n");
 
+    let ask = ["keygen", "--out", "translator.key", "--passphrase"];
+    assert_failed(&desk.run(ask), "SIGNER_PASSPHRASE");
+    assert!(!desk.path("translator.key").exists());
     let with_file = |file| {
         [
             "keygen",
@@ -341,7 +344,7 @@ fn outputs_do_not_replace_inputs_and_need_a_folder() {
     let out = |path| {
         let mut args = sign_args("hello.wasm");
         args.pop();
-        args.push(path);
+        args.extend([path, "--detached"]);
         desk.run(args)
     };
     for input in ["hello.wasm", "translator.key", "./translator.key"] {

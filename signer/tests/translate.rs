@@ -243,3 +243,19 @@ fn names_with_other_types_are_refused() {
         assert!(matches!(error, Error::WrongTypes(_)), "{error}");
     }
 }
+
+#[test]
+fn no_damage_to_the_wasm_brings_the_translator_down() {
+    for (wasm, kind) in [(chatty(), Kind::Persistent), (job(), Kind::Ephemeral)] {
+        for place in 0..wasm.len() {
+            for flip in [0x01, 0x80] {
+                let mut damaged = wasm.clone();
+                if let Some(byte) = damaged.get_mut(place) {
+                    *byte ^= flip;
+                }
+                // Some of it is still a capsule; none of it may panic.
+                let _ = translate(&damaged, Target::Pulley64, kind);
+            }
+        }
+    }
+}
