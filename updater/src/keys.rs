@@ -86,8 +86,9 @@ pub fn generate(out: &Path, name: Option<&str>) -> Result<Made, KeyError> {
 /// [`KeyError::Io`], [`KeyError::Content`].
 pub fn load_identity(path: &Path) -> Result<Identity, KeyError> {
     let text = zeroize::Zeroizing::new(read(path)?);
+    let identity = pem::decode_identity(&text).map_err(|source| content(path, source))?;
     warn_if_exposed(path);
-    pem::decode_identity(&text).map_err(|source| content(path, source))
+    Ok(identity)
 }
 
 /// Loads a public file.

@@ -170,9 +170,22 @@ impl Session {
     }
 }
 
+/// EDHOC, twice where message_3 is refused: a device tells no reasons, and one
+/// that has just restarted, or has too many exchanges open, refuses it too.
+fn handshake(
+    link: &mut Link,
+    identity: &Identity,
+    peer: &Credential,
+) -> Result<ClientContext, Error> {
+    match exchange_keys(link, identity, peer) {
+        Err(Error::CredentialRefused) => exchange_keys(link, identity, peer),
+        result => result,
+    }
+}
+
 /// EDHOC, message 1 to 3. It needs no further message: the response to the first
 /// protected request confirms the key.
-fn handshake(
+fn exchange_keys(
     link: &mut Link,
     identity: &Identity,
     peer: &Credential,

@@ -83,7 +83,7 @@ impl Device {
         let url = format!("coap://{}", socket.local_addr().unwrap());
         let identity = Identity::generate("device", &mut OsRng).unwrap();
         let credential = identity.credential().clone();
-        let device = Self {
+        let mut device = Self {
             address: url.parse().unwrap(),
             url,
             credential,
@@ -101,13 +101,11 @@ impl Device {
             model: Arc::clone(&device.model),
             handshakes: Arc::clone(&device.handshakes),
             next_mid: 7,
+            unacknowledged: Vec::new(),
         };
         let stop = Arc::clone(&device.stop);
-        let thread = std::thread::spawn(move || run.until(&stop));
-        Self {
-            thread: Some(thread),
-            ..device
-        }
+        device.thread = Some(std::thread::spawn(move || run.until(&stop)));
+        device
     }
 
     /// The model, to look at or to change.
@@ -138,6 +136,8 @@ struct Run {
     model: Arc<Mutex<Model>>,
     handshakes: Arc<AtomicUsize>,
     next_mid: u16,
+    /// Separate responses, sent again until they are acknowledged.
+    unacknowledged: Vec<(u16, Vec<u8>, SocketAddr)>,
 }
 
 type TestServer = Server<4, 4>;
@@ -154,9 +154,17 @@ impl Run {
         let mut buffer = [0; 2048];
         while !stop.load(Ordering::Relaxed) {
             let Ok((len, from)) = self.socket.recv_from(&mut buffer) else {
+                for (_, datagram, to) in self.unacknowledged.clone() {
+                    self.send(&datagram, to);
+                }
                 continue;
             };
             if self.chance(self.weather.loss) {
+                continue;
+            }
+            if len == 4 {
+                let mid = u16::from_be_bytes([buffer[2], buffer[3]]);
+                self.unacknowledged.retain(|(sent, ..)| *sent != mid);
                 continue;
             }
             let now = u64::try_from(epoch.elapsed().as_millis()).unwrap();
@@ -225,6 +233,8 @@ impl Run {
             self.send(&acknowledgement, to);
             datagram[0] &= !0x30;
             datagram[2..4].copy_from_slice(&self.next_mid.to_be_bytes());
+            self.unacknowledged
+                .push((self.next_mid, datagram.to_vec(), to));
             self.next_mid = self.next_mid.wrapping_add(1);
         }
         self.send(datagram, to);

@@ -17,7 +17,8 @@ pub struct Answer {
     pub payload: Vec<u8>,
 }
 
-struct Open {
+/// A transfer that is under way.
+pub struct Open {
     sequence: u64,
     size: usize,
     digest: [u8; 32],
@@ -50,10 +51,10 @@ pub struct Model {
     /// What is installed.
     pub installed: Vec<u8>,
     pub status: ComponentStatus,
-    active: Option<[u8; 32]>,
-    transfer: Option<Open>,
-    body: Vec<u8>,
-    output: Vec<u8>,
+    pub active: Option<[u8; 32]>,
+    pub transfer: Option<Open>,
+    pub body: Vec<u8>,
+    pub output: Vec<u8>,
 }
 
 impl Default for Model {
@@ -288,6 +289,8 @@ impl Model {
             open.data.truncate(self.restart_to.unwrap_or(kept));
             self.body.clear();
             self.forget_contexts = true;
+            // The power went before more was done; this is not sent.
+            return Ok(self.proceed(block));
         }
         if block.more {
             return Ok(self.proceed(block));
