@@ -11,6 +11,13 @@ use crate::{Error, SlotId, media};
 /// or made outside of the store, and every function that erases or programs a
 /// slot asks for it. While it is lent out inside a [`Lease`] no such call can
 /// be written.
+///
+/// ```compile_fail
+/// # use sealift_storage::Slot;
+/// fn two(slot: &Slot) -> Slot {
+///     slot.clone() // no: it is the only one
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Slot {
     component: usize,

@@ -88,11 +88,10 @@ impl State {
 
     /// The active slot, if it is on trial, with the tries left.
     pub(crate) fn trial(&self) -> Option<(SlotId, u8)> {
-        match self.active()? {
-            (id, content) => match content.usage {
-                Usage::Trial { tries } => Some((id, tries)),
-                _ => None,
-            },
+        let (id, content) = self.active()?;
+        match content.usage {
+            Usage::Trial { tries } => Some((id, tries)),
+            _ => None,
         }
     }
 

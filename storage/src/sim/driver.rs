@@ -213,7 +213,11 @@ impl<const WORD: usize, const PAGE: usize, const N: usize> Driver<WORD, PAGE, N>
         if let Err(error) = &result
             && error.is_flash_failure()
         {
+            // A wrong access is the store's fault; nothing is to fail twice.
             self.failures += 1;
+            if self.failures > 1 || !matches!(error, Error::Flash(MockError::Glitch)) {
+                return Err(format!("{operation:?}: {error}"));
+            }
             return self.fail(c, operation, &before, &after, error);
         }
         if result.is_ok() != good {
