@@ -121,6 +121,11 @@ impl SecurityContext {
         self.sequence = sequence;
     }
 
+    #[cfg(test)]
+    pub(crate) fn keys(&self) -> [std::vec::Vec<u8>; 2] {
+        [self.sender_key.to_vec(), self.recipient_key.to_vec()]
+    }
+
     /// Takes a sequence number: it is never used again, whatever happens to the message.
     pub(crate) fn take_sequence(&mut self) -> Result<PartialIv, Error> {
         let taken = PartialIv::new(self.sequence)?;
@@ -324,5 +329,77 @@ impl ReplayWindow {
                 self.next = next;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn piv(n: u64) -> PartialIv {
+        PartialIv::new(n).unwrap()
+    }
+
+    #[test]
+    fn partial_iv_is_in_its_shortest_form() {
+        for (number, bytes) in [
+            (0, &[0][..]),
+            (0xff, &[0xff]),
+            (0x100, &[1, 0]),
+            ((1 << 40) - 1, &[0xff; 5]),
+        ] {
+            assert_eq!(piv(number).as_bytes(), bytes);
+            assert_eq!(PartialIv::decode(bytes).unwrap().sequence(), number);
+        }
+        assert_eq!(PartialIv::new(1 << 40), Err(Error::SequenceExhausted));
+        for bad in [&[][..], &[0, 0], &[0, 1], &[1; 6]] {
+            assert_eq!(PartialIv::decode(bad), Err(Error::PartialIv));
+        }
+    }
+
+    #[test]
+    fn window_takes_each_number_once() {
+        let mut window = ReplayWindow::default();
+        let mut model = std::collections::BTreeSet::new();
+        let mut highest = 0;
+        // A fixed walk that goes ahead, back, far ahead and out of the window.
+        for step in 0..4000_u64 {
+            let number = (step * step * 7 + step) % 97 + step / 2 + (step / 1000) * 500;
+            let stale = !model.is_empty() && highest >= WINDOW && number <= highest - WINDOW;
+            let new = !stale && !model.contains(&number);
+            assert_eq!(window.check(&piv(number)).is_ok(), new, "number {number}");
+            if new {
+                window.commit(&piv(number));
+                model.insert(number);
+                highest = highest.max(number);
+            }
+        }
+    }
+
+    #[test]
+    fn window_takes_the_highest_number() {
+        let mut window = ReplayWindow::default();
+        window.commit(&piv(0));
+        window.commit(&piv((1 << 40) - 1));
+        assert_eq!(window.check(&piv((1 << 40) - 1)), Err(Error::Replay));
+        assert_eq!(window.check(&piv(0)), Err(Error::Replay));
+        assert_eq!(window.check(&piv((1 << 40) - 2)), Ok(()));
+    }
+
+    #[test]
+    fn equal_or_long_identifiers_are_refused() {
+        let derive = |sender_id, recipient_id| {
+            SecurityContext::derive(&Parameters {
+                master_secret: &[1; 16],
+                master_salt: &[],
+                sender_id,
+                recipient_id,
+                id_context: None,
+            })
+            .map(|_| ())
+        };
+        assert_eq!(derive(&[1], &[1]), Err(Error::Identifiers));
+        assert_eq!(derive(&[1; 8], &[1]), Err(Error::Identifiers));
+        assert_eq!(derive(&[1; 7], &[]), Ok(()));
     }
 }

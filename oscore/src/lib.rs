@@ -42,6 +42,8 @@ mod error;
 pub mod pem;
 pub mod protect;
 pub mod server;
+#[cfg(test)]
+mod vectors;
 
 pub use client::{ClientContext, ClientHandshake};
 pub use credential::{Credential, CredentialError, Identity};

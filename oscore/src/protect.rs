@@ -161,7 +161,8 @@ impl SecurityContext {
     /// of the request is taken as received only when it is authentic.
     ///
     /// # Errors
-    /// One variant for each check that failed; the context is then unchanged.
+    /// One variant for each check that failed. The context is then unchanged,
+    /// unless the request was authentic but malformed inside.
     pub fn unprotect_request<'s>(
         &mut self,
         option: &OscoreOption<'_>,
