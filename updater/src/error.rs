@@ -57,6 +57,10 @@ pub enum Error {
     /// The request cannot be sent, such as one with too long a path.
     #[error("the request cannot be sent: {0}")]
     Request(String),
+    /// The device lost the security context after it may have acted already.
+    /// The request is one that must not be done twice, so it is not sent again.
+    #[error("the device restarted meanwhile and may or may not have done it: look at its status")]
+    Uncertain,
     /// A response that does not fit the request.
     #[error("the device sent an answer that makes no sense: {0}")]
     Protocol(&'static str),
@@ -114,7 +118,7 @@ impl Error {
     }
 }
 
-fn refusal_text<'a>(code: Code, text: &'a str) -> &'a str {
+fn refusal_text(code: Code, text: &str) -> &str {
     if text.is_empty() {
         code_name(code)
     } else {

@@ -85,9 +85,8 @@ pub enum Step {
 
 #[derive(Debug)]
 enum Phase {
-    /// Transmitted `sent` times; the next transmission, or the end, is due.
+    /// The next transmission, or the end, is due.
     Unacknowledged {
-        sent: u32,
         interval: Duration,
         due: Duration,
     },
@@ -112,6 +111,7 @@ pub struct Endpoint<R> {
     params: Params,
     rng: R,
     next_mid: u16,
+    transmissions: u32,
     current: Option<Exchange>,
     outbox: VecDeque<Vec<u8>>,
     answered: VecDeque<u16>,
@@ -127,6 +127,7 @@ impl<R: RngCore> Endpoint<R> {
             params,
             rng,
             next_mid: u16::from_be_bytes(mid),
+            transmissions: 0,
             current: None,
             outbox: VecDeque::new(),
             answered: VecDeque::new(),
@@ -155,17 +156,23 @@ impl<R: RngCore> Endpoint<R> {
         })?;
         let interval = self.first_interval();
         self.outbox.push_back(datagram.clone());
+        self.transmissions = 1;
         self.current = Some(Exchange {
             mid,
             token,
             datagram,
             phase: Phase::Unacknowledged {
-                sent: 1,
                 interval,
                 due: now.saturating_add(interval),
             },
         });
         Ok(())
+    }
+
+    /// How often the latest request was transmitted.
+    #[must_use]
+    pub fn transmissions(&self) -> u32 {
+        self.transmissions
     }
 
     /// Says what to do at `now`.
@@ -177,20 +184,17 @@ impl<R: RngCore> Endpoint<R> {
             return Step::Idle;
         };
         match &mut exchange.phase {
-            Phase::Unacknowledged {
-                sent,
-                interval,
-                due,
-            } => {
+            Phase::Unacknowledged { interval, due } => {
                 if now < *due {
                     return Step::Wait(*due);
                 }
-                if *sent > self.params.max_retransmit {
-                    let tries = *sent;
+                if self.transmissions > self.params.max_retransmit {
                     self.current = None;
-                    return Step::Done(Err(Failure::GaveUp { tries }));
+                    return Step::Done(Err(Failure::GaveUp {
+                        tries: self.transmissions,
+                    }));
                 }
-                *sent += 1;
+                self.transmissions += 1;
                 *interval = interval.saturating_mul(2);
                 *due = now.saturating_add(*interval);
                 Step::Send(exchange.datagram.clone())

@@ -116,6 +116,11 @@ impl Link {
         &self.device
     }
 
+    /// How often the latest request was transmitted.
+    pub(crate) fn transmissions(&self) -> u32 {
+        self.endpoint.transmissions()
+    }
+
     /// Starts the request that `write` writes. [`Link::receive`] sends it.
     pub(crate) fn send(
         &mut self,

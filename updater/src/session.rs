@@ -111,11 +111,15 @@ impl Session {
             Answer::Authentic(incoming) => return Ok(incoming),
             Answer::Unprotected { code, text } => (code, text),
         };
-        // A replay was processed when it came first. Sent once more under a new
-        // context it would be processed twice.
-        let processed = text.to_ascii_lowercase().contains("replay");
-        if code.class() != 4 || (processed && !outgoing.request.method.is_idempotent()) {
+        if code.class() != 4 {
             return Err(Error::Refused { code, text });
+        }
+        // Of several transmissions an earlier one may have been acted upon, and
+        // this be the answer to a replay, or of a device that restarted since.
+        let final_block = !outgoing.block1.is_some_and(|part| part.more);
+        if final_block && !outgoing.request.method.is_idempotent() && self.link.transmissions() > 1
+        {
+            return Err(Error::Uncertain);
         }
         log::info!("the device has lost the security context ({code} {text}): new key exchange");
         self.context = handshake(&mut self.link, &self.identity, &self.peer)?;

@@ -274,6 +274,18 @@ fn a_payload_that_does_not_belong_is_sent_with_a_warning_and_refused() {
 }
 
 #[test]
+fn an_altered_envelope_is_for_the_device_to_refuse() {
+    let mut envelope = common::envelope(1, b"payload", false);
+    // The fuel limit, 1000, becomes 1001.
+    let fuel = [0x19, 0x03, 0xe8];
+    let at = envelope.windows(3).position(|w| w == fuel).unwrap();
+    envelope[at + 2] += 1;
+    let package = Package::new::<Error>(envelope, || Ok(None)).unwrap();
+    assert_eq!(package.warnings().len(), 1, "{:?}", package.warnings());
+    assert_eq!(package.component(), COMPONENT);
+}
+
+#[test]
 fn an_envelope_for_an_unknown_component_is_refused() {
     let bench = Bench::new(Model::default(), Weather::default());
     let error = bench.client(1024).component_status("vm9").unwrap_err();

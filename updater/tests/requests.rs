@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use common::{Bench, COMPONENT, Device, Model, Weather, bytes, config, envelope, package};
+use common::{
+    Bench, COMPONENT, Confusion, Device, Model, Weather, bytes, config, envelope, package,
+};
 use rand_core::OsRng;
 use sealift_oscore::Identity;
 use sealift_wire::{Phase, Refusal};
@@ -16,7 +18,7 @@ use updater::{Client, Code, Config, Error, Flow, Method, Params, Request};
 fn impatient() -> Config {
     let mut config = config(1024);
     config.params = Params {
-        ack_timeout: Duration::from_millis(5),
+        ack_timeout: Duration::from_millis(60),
         max_retransmit: 2,
     };
     config
@@ -124,6 +126,37 @@ fn a_lost_security_context_is_renewed_once() {
 }
 
 #[test]
+fn what_must_not_be_done_twice_is_not_sent_twice() {
+    let bench = Bench::new(Model::default(), Weather::default());
+    let mut client = bench.client(1024);
+    let request = Request::new(Method::Post, "/vm1/count");
+    assert_eq!(client.request(&request).unwrap().payload, b"1");
+    // The device acts, and restarts before it answers.
+    bench.device.model().restart_now = true;
+    let error = client.request(&request).unwrap_err();
+    assert!(matches!(error, Error::Uncertain), "{error}");
+    assert_eq!(bench.device.model().count, 2);
+    // The next one meets a device that has surely not seen it.
+    assert_eq!(client.request(&request).unwrap().payload, b"3");
+    assert_eq!(bench.device.handshakes.load(Ordering::Relaxed), 2);
+}
+
+#[test]
+fn a_device_that_confuses_blocks_is_not_followed() {
+    for (confusion, text) in [
+        (Confusion::WrongNumber, "it acknowledges another block"),
+        (Confusion::NeverEnough, "it asks for more than there is"),
+        (Confusion::NewCode, "the code of the answer changed"),
+    ] {
+        let bench = Bench::new(Model::default(), Weather::default());
+        bench.device.model().confusion = Some(confusion);
+        let request = Request::new(Method::Put, "/vm1/echo").with_payload(bytes(3000, 7));
+        let error = bench.client(1024).request(&request).unwrap_err();
+        assert!(error.to_string().ends_with(text), "{error}");
+    }
+}
+
+#[test]
 fn a_body_interrupted_by_a_restart_is_sent_again() {
     let bench = Bench::new(Model::default(), Weather::default());
     let mut client = bench.client(16);
@@ -148,6 +181,14 @@ fn a_stranger_is_told_so() {
     .unwrap();
     assert!(matches!(error, Error::CredentialRefused), "{error}");
     assert_eq!(error.to_string(), "the device refused this credential");
+}
+
+#[test]
+fn a_restart_during_the_key_exchange_is_not_taken_for_a_refusal() {
+    let bench = Bench::new(Model::default(), Weather::default());
+    bench.device.model().restart_in_handshake = true;
+    bench.client(1024).device_status().unwrap();
+    assert_eq!(bench.device.handshakes.load(Ordering::Relaxed), 2);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 #![allow(
     dead_code,
     unreachable_pub,
+    unused_imports,
     reason = "each test program uses a part of this module"
 )]
 
@@ -21,7 +22,7 @@ use sealift_oscore::coap::{Kind as MessageKind, Message, number};
 use sealift_oscore::{Credential, Identity, Incoming, MAX_DATAGRAM, Server, pem};
 use updater::{Address, BlockSize, Client, Config, Package, Params};
 
-pub use model::{COMPONENT, Model};
+pub use model::{COMPONENT, Confusion, Model};
 
 /// A generator with a seed; not secure, and need not be.
 pub struct Seeded(pub u64);
@@ -101,6 +102,7 @@ impl Device {
             model: Arc::clone(&device.model),
             handshakes: Arc::clone(&device.handshakes),
             next_mid: 7,
+            latest_message_1: Vec::new(),
             unacknowledged: Vec::new(),
         };
         let stop = Arc::clone(&device.stop);
@@ -136,6 +138,8 @@ struct Run {
     model: Arc<Mutex<Model>>,
     handshakes: Arc<AtomicUsize>,
     next_mid: u16,
+    /// To tell a new key exchange from a retransmission.
+    latest_message_1: Vec<u8>,
     /// Separate responses, sent again until they are acknowledged.
     unacknowledged: Vec<(u16, Vec<u8>, SocketAddr)>,
 }
@@ -187,8 +191,14 @@ impl Run {
         let len = match incoming {
             Incoming::Ignore => return,
             Incoming::Reply(len) => {
-                if !protected && message.payload.first() == Some(&0xf5) {
+                let first = !protected && message.payload.first() == Some(&0xf5);
+                if first && self.latest_message_1 != datagram {
+                    self.latest_message_1 = datagram.to_vec();
                     self.handshakes.fetch_add(1, Ordering::Relaxed);
+                    let mut model = self.model.lock().unwrap();
+                    if std::mem::take(&mut model.restart_in_handshake) {
+                        *server = self.server();
+                    }
                 }
                 len
             }
@@ -275,13 +285,27 @@ impl Run {
 pub struct Bench {
     pub device: Device,
     pub operator: Arc<Identity>,
+    params: Params,
 }
 
 impl Bench {
     pub fn new(model: Model, weather: Weather) -> Self {
         let operator = Arc::new(Identity::generate("operator", &mut OsRng).unwrap());
         let device = Device::start(model, weather, &[operator.credential().clone()]);
-        Self { device, operator }
+        let params = if weather.loss > 0 {
+            // Quick, as much has to be sent again.
+            Params {
+                ack_timeout: Duration::from_millis(40),
+                max_retransmit: 6,
+            }
+        } else {
+            config(1024).params
+        };
+        Self {
+            device,
+            operator,
+            params,
+        }
     }
 
     pub fn client(&self, block_size: usize) -> Client {
@@ -293,17 +317,20 @@ impl Bench {
             &self.device.address,
             Arc::clone(&self.operator),
             self.device.credential.clone(),
-            config(block_size),
+            Config {
+                params: self.params,
+                ..config(block_size)
+            },
         )
     }
 }
 
-/// Patient and quick: short timeouts, many retransmissions.
+/// Patient enough for a busy machine on a good link.
 pub fn config(block_size: usize) -> Config {
     Config {
         params: Params {
-            ack_timeout: Duration::from_millis(40),
-            max_retransmit: 6,
+            ack_timeout: Duration::from_millis(250),
+            max_retransmit: 4,
         },
         block_size: BlockSize::from_bytes(block_size).unwrap(),
         resume_tries: 3,

@@ -8,6 +8,17 @@ use sha2::{Digest, Sha256};
 
 pub const COMPONENT: &str = "vm1";
 
+/// What a device may get wrong in a block-wise transfer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Confusion {
+    /// Acknowledges another block.
+    WrongNumber,
+    /// Asks for more after the last block.
+    NeverEnough,
+    /// Another code in the second block of the answer.
+    NewCode,
+}
+
 /// A response before it is protected.
 pub struct Answer {
     pub code: Code,
@@ -40,8 +51,14 @@ pub struct Model {
     pub restart_to: Option<usize>,
     /// Restarts on the next request.
     pub restart_now: bool,
+    /// Restarts between message_2 and message_3 of the next key exchange.
+    pub restart_in_handshake: bool,
     /// Restarts once a body, other than of a push, has this many bytes.
     pub restart_in_body: Option<usize>,
+    /// What it gets wrong.
+    pub confusion: Option<Confusion>,
+    /// How often `/vm1/count` was asked.
+    pub count: usize,
     /// Set when the security contexts are to be forgotten.
     pub forget_contexts: bool,
     /// Bytes of payload blocks that came in, repetitions included.
@@ -66,7 +83,10 @@ impl Default for Model {
             restart_loses: 0,
             restart_to: None,
             restart_now: false,
+            restart_in_handshake: false,
             restart_in_body: None,
+            confusion: None,
+            count: 0,
             forget_contexts: false,
             payload_bytes: 0,
             envelope_blocks: 0,
@@ -99,13 +119,21 @@ impl Model {
         if std::mem::take(&mut self.restart_now) {
             self.forget_contexts = true;
         }
-        self.respond(request).unwrap_or_else(|refusal| Answer {
+        let mut answer = self.respond(request).unwrap_or_else(|refusal| Answer {
             code: Code(refusal.code()),
             content_format: None,
             block1: None,
             block2: None,
             payload: refusal.to_string().into_bytes(),
-        })
+        });
+        let later_block = answer.block2.is_some_and(|block| block.num > 0);
+        match (self.confusion, &mut answer.block1) {
+            (Some(Confusion::WrongNumber), Some(block)) => block.num += 1,
+            (Some(Confusion::NeverEnough), _) => answer.code = Code::CONTINUE,
+            (Some(Confusion::NewCode), _) if later_block => answer.code = Code::CHANGED,
+            _ => {}
+        }
+        answer
     }
 
     fn respond(&mut self, request: &Inner<'_>) -> Result<Answer, Refusal> {
@@ -165,6 +193,11 @@ impl Model {
                 let input = end.and_then(|end| body.get(end..)).unwrap_or(b"?");
                 [b"ran with ", input].concat()
             }),
+            (Code::POST, [COMPONENT, "count"]) => {
+                self.count += 1;
+                let count = self.count.to_string().into_bytes();
+                self.output_of(request, Code::CHANGED, count)
+            }
             (_, [COMPONENT, "echo"]) => self.whole(request, <[u8]>::to_vec),
             _ => Err(Refusal::NotFound),
         }
