@@ -1,0 +1,52 @@
+//! Capsules that run once.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use sealift_manifest::{Kind, Manifest, Payload, Verified};
+use wasmtime::component::TypedFunc;
+
+use super::fault::{BadAnswer, Fault};
+use super::host::Host;
+use super::imports::clean;
+use super::runtime::Instance;
+use super::{ArtifactBytes, MAX_OUTPUT};
+
+const JOB: &str = "sealift:capsule/job@0.1.0";
+const RUN: &str = "run";
+
+/// What an ephemeral capsule exports.
+pub(super) const EXPORTS: [(&str, &str); 1] = [(JOB, RUN)];
+
+type Run = TypedFunc<(Vec<u8>,), (Result<Vec<u8>, String>,)>;
+
+/// An ephemeral capsule; nothing of it is there before or after the run.
+#[derive(Debug)]
+pub struct Ephemeral;
+
+impl Ephemeral {
+    /// Loads a capsule and runs it to completion, all on the fuel of one call.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the payload; what the capsule did instead; or, as
+    /// [`Fault::Job`], the error that it reported.
+    pub fn run<H: Host>(
+        manifest: &Verified<Manifest<'_>>,
+        payload: Verified<Payload<ArtifactBytes>>,
+        host: H,
+        input: &[u8],
+    ) -> Result<Vec<u8>, Fault> {
+        let mut instance = Instance::start(manifest, Kind::Ephemeral, payload, host, MAX_OUTPUT)?;
+        let running = instance.running();
+        let run: Run = running.function(JOB, RUN).ok_or(Fault::NotACapsule(RUN))?;
+        let result = run.call(running.context(), (input.to_vec(),));
+        match instance.end(result)? {
+            (Ok(output),) if output.len() > MAX_OUTPUT => {
+                Err(Fault::BadAnswer(BadAnswer::TooLong(output.len())))
+            }
+            (Ok(output),) => Ok(output),
+            (Err(message),) => Err(Fault::Job(clean(&message))),
+        }
+    }
+}

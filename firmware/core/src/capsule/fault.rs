@@ -1,0 +1,209 @@
+//! What can go wrong with a capsule: one variant for each check.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use core::fmt;
+
+use sealift_wire::Refusal;
+
+/// Why a capsule was not started, or was stopped.
+///
+/// [`fmt::Display`] is for the device's log; a peer is told
+/// [`Fault::refusal`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// The payload belongs to another manifest than the one it came with.
+    OtherPayload,
+    /// The manifest's limits are too small, or this machine has no such
+    /// memory, for any capsule to run.
+    Limits,
+    /// Wasmtime does not take the settings; a bug.
+    Engine(String),
+    /// Wasmtime does not take the artifact, though it is signed: another
+    /// version, other settings, or a bug.
+    Load(String),
+    /// It imports an interface that no device of this kind has.
+    UnknownImport(String),
+    /// It imports an interface that its manifest does not grant.
+    Ungranted(&'static str),
+    /// It imports an interface that this device does not offer.
+    NotOffered(&'static str),
+    /// It lacks this export.
+    NotACapsule(&'static str),
+    /// The manifest is for the other kind of capsule.
+    WrongKind,
+    /// It did not start: what happened meanwhile.
+    Init(Box<Fault>),
+    /// Its `initialize-handler` said that it cannot work.
+    Declined,
+    /// It trapped.
+    Trapped(TrapReason),
+    /// It used up the fuel of one call.
+    OutOfFuel,
+    /// It was refused memory, and trapped.
+    OutOfMemory,
+    /// It used up the stack.
+    StackOverflow,
+    /// It answered with something that is no answer.
+    BadAnswer(BadAnswer),
+    /// The request is longer than [`MAX_MESSAGE`](super::MAX_MESSAGE).
+    RequestTooLong,
+    /// An ephemeral capsule reported an error of its own.
+    Job(String),
+    /// It had a fault before and was not started anew.
+    Stopped,
+}
+
+/// Why a capsule trapped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TrapReason {
+    /// A trap of Wasm.
+    Wasm(wasmtime::Trap),
+    /// A host function ended it.
+    Host(HostTrap),
+    /// Anything else that Wasmtime ends a call for, in its words.
+    Other(String),
+}
+
+/// Why a host function ended a capsule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HostTrap {
+    /// It asked for so many random bytes.
+    Random(u32),
+    /// The board has no random numbers now.
+    NoRandom,
+}
+
+/// What is wrong with an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BadAnswer {
+    /// The code is not one of a response.
+    Code(u8),
+    /// Options and payload do not parse.
+    Malformed,
+    /// An option that a capsule's response cannot have.
+    Option(u16),
+    /// It has this many bytes.
+    TooLong(usize),
+}
+
+impl Fault {
+    /// A stable number, one for each variant.
+    #[must_use]
+    pub const fn code(&self) -> u8 {
+        match self {
+            Self::OtherPayload => 1,
+            Self::Limits => 2,
+            Self::Engine(_) => 3,
+            Self::Load(_) => 4,
+            Self::UnknownImport(_) => 5,
+            Self::Ungranted(_) => 6,
+            Self::NotOffered(_) => 7,
+            Self::NotACapsule(_) => 8,
+            Self::WrongKind => 9,
+            Self::Init(_) => 10,
+            Self::Declined => 11,
+            Self::Trapped(_) => 12,
+            Self::OutOfFuel => 13,
+            Self::OutOfMemory => 14,
+            Self::StackOverflow => 15,
+            Self::BadAnswer(_) => 16,
+            Self::RequestTooLong => 17,
+            Self::Job(_) => 18,
+            Self::Stopped => 19,
+        }
+    }
+
+    /// What a peer is told.
+    #[must_use]
+    pub const fn refusal(&self) -> Refusal {
+        match self {
+            Self::OtherPayload => Refusal::WrongPayload,
+            Self::Limits => Refusal::LimitsTooHigh,
+            Self::Engine(_) => Refusal::Internal,
+            Self::Load(_) => Refusal::WrongProfile,
+            Self::UnknownImport(_) | Self::Ungranted(_) => Refusal::Ungranted,
+            Self::NotOffered(_) => Refusal::NotOffered,
+            Self::NotACapsule(_) => Refusal::NotACapsule,
+            Self::WrongKind => Refusal::WrongKind,
+            Self::Init(_) | Self::Declined => Refusal::InitFailed,
+            Self::Trapped(_) => Refusal::Trapped,
+            Self::OutOfFuel => Refusal::OutOfFuel,
+            Self::OutOfMemory => Refusal::OutOfMemory,
+            Self::StackOverflow => Refusal::StackOverflow,
+            Self::BadAnswer(_) => Refusal::BadAnswer,
+            Self::RequestTooLong => Refusal::TooLarge,
+            Self::Job(_) => Refusal::JobFailed,
+            Self::Stopped => Refusal::NoCapsule,
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OtherPayload => f.write_str("the payload belongs to another manifest"),
+            Self::Limits => f.write_str("no capsule runs within these limits"),
+            Self::Engine(error) => write!(f, "the engine does not start: {error}"),
+            Self::Load(error) => write!(f, "the artifact does not load: {error}"),
+            Self::UnknownImport(name) => write!(f, "imports {name}, which is unknown"),
+            Self::Ungranted(name) => write!(f, "imports {name}, which was not granted"),
+            Self::NotOffered(name) => write!(f, "imports {name}, which is not offered here"),
+            Self::NotACapsule(export) => write!(f, "does not export {export} as a capsule must"),
+            Self::WrongKind => f.write_str("the manifest is for the other kind of capsule"),
+            Self::Init(fault) => write!(f, "did not start: {fault}"),
+            Self::Declined => f.write_str("its initialisation failed"),
+            Self::Trapped(reason) => write!(f, "trapped: {reason}"),
+            Self::OutOfFuel => f.write_str("used up its fuel"),
+            Self::OutOfMemory => f.write_str("was refused memory, and trapped"),
+            Self::StackOverflow => f.write_str("used up its stack"),
+            Self::BadAnswer(reason) => write!(f, "bad answer: {reason}"),
+            Self::RequestTooLong => f.write_str("the request is too long for a capsule"),
+            Self::Job(message) => write!(f, "reported: {message}"),
+            Self::Stopped => f.write_str("is stopped since an earlier fault"),
+        }
+    }
+}
+
+impl core::error::Error for Fault {}
+
+impl fmt::Display for TrapReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Wasm(trap) => trap.fmt(f),
+            Self::Host(trap) => trap.fmt(f),
+            Self::Other(text) => f.write_str(text),
+        }
+    }
+}
+
+impl fmt::Display for HostTrap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Random(len) => write!(
+                f,
+                "asked for {len} random bytes; {} is the most",
+                super::MAX_RANDOM
+            ),
+            Self::NoRandom => f.write_str("the board has no random numbers now"),
+        }
+    }
+}
+
+impl core::error::Error for HostTrap {}
+
+impl fmt::Display for BadAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(code) => write!(f, "code {}.{:02} is no response", code >> 5, code & 31),
+            Self::Malformed => f.write_str("options and payload do not parse"),
+            Self::Option(number) => write!(f, "option {number} is not for capsules"),
+            Self::TooLong(len) => write!(
+                f,
+                "{len} bytes; {} is the most",
+                super::MAX_MESSAGE
+            ),
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! The one place where bytes become code.
+//!
+//! Nothing here hands out a [`Component`] or a [`Store`], because a clone of
+//! either could outlive the bytes that it points to.
+#![expect(
+    unsafe_code,
+    reason = "`deserialize_raw` trusts the bytes; the argument's type says that they were checked"
+)]
+
+use core::ptr::NonNull;
+
+use sealift_manifest::{Payload, Verified};
+use wasmtime::component::{
+    Component, ComponentExportIndex, ComponentNamedList, Lift, Linker, Lower, TypedFunc,
+};
+use wasmtime::{AsContextMut, Engine, Result, Store, StoreContextMut};
+
+use super::ArtifactBytes;
+
+/// A loaded artifact, with the bytes that it lies in.
+///
+/// Fields drop in this order: the bytes last.
+///
+/// `P` is the payload, or a reference to it for as long as it is looked at.
+pub(super) struct Loaded<P = Verified<Payload<ArtifactBytes>>> {
+    component: Component,
+    _payload: P,
+}
+
+/// The payload or a reference to it; no other type.
+pub(super) trait Held {
+    fn payload(&self) -> &Verified<Payload<ArtifactBytes>>;
+}
+
+impl Held for Verified<Payload<ArtifactBytes>> {
+    fn payload(&self) -> &Self {
+        self
+    }
+}
+
+impl Held for &Verified<Payload<ArtifactBytes>> {
+    fn payload(&self) -> &Verified<Payload<ArtifactBytes>> {
+        self
+    }
+}
+
+impl<P: Held> Loaded<P> {
+    /// Loads an artifact in place.
+    pub(super) fn new(engine: &Engine, payload: P) -> Result<Self> {
+        let memory = NonNull::from(payload.payload().as_ref());
+        // SAFETY: `deserialize_raw` asks for two things.
+        //
+        // The bytes were written by `Component::serialize` or its like.
+        // `Verified<Payload<_>>` is made by `Verified<Manifest>::admit` alone,
+        // which compares length and SHA-256 of these very bytes with a
+        // manifest that carries a signature by a trusted translator, and a
+        // translator signs nothing but what it has itself just compiled. That
+        // they were compiled by this version and with these settings,
+        // Wasmtime checks.
+        //
+        // They stay in place and unchanged as long as the component lives.
+        // `ArtifactBytes` keeps them at one address, even when it is moved,
+        // and has no way to change them; the payload is behind `component` in
+        // this struct and in `Running`, or borrowed for the life of this
+        // struct, so it is there for longer, and no clone of the component
+        // leaves this module.
+        let component = unsafe { Component::deserialize_raw(engine, memory) }?;
+        Ok(Self {
+            component,
+            _payload: payload,
+        })
+    }
+
+    /// The engine that it is loaded for.
+    pub(super) fn engine(&self) -> &Engine {
+        self.component.engine()
+    }
+
+    /// Calls `each` with the names of all imports, as long as it is true.
+    pub(super) fn imports(&self, mut each: impl FnMut(&str) -> bool) {
+        let engine = self.component.engine();
+        let _ = self
+            .component
+            .component_type()
+            .imports(engine)
+            .all(|(name, _)| each(name));
+    }
+
+    /// Whether it exports this function of this interface.
+    pub(super) fn exports(&self, interface: &str, function: &str) -> bool {
+        export(&self.component, interface, function).is_some()
+    }
+}
+
+/// An instance, with the artifact that it runs.
+///
+/// Fields drop in this order: the bytes last.
+pub(super) struct Running<T: 'static> {
+    store: Store<T>,
+    instance: Option<wasmtime::component::Instance>,
+    loaded: Loaded,
+}
+
+impl<T: 'static> Running<T> {
+    /// An artifact with a store, not instantiated yet.
+    pub(super) fn new(loaded: Loaded, data: T) -> Self {
+        let store = Store::new(loaded.component.engine(), data);
+        Self {
+            store,
+            instance: None,
+            loaded,
+        }
+    }
+
+    /// Sets up limits that need the store itself.
+    pub(super) fn configure(
+        &mut self,
+        hostcall_fuel: usize,
+        limiter: fn(&mut T) -> &mut dyn wasmtime::ResourceLimiter,
+    ) {
+        self.store.limiter(limiter);
+        self.store.set_hostcall_fuel(hostcall_fuel);
+        // No resource of ours is ever handed out.
+        self.store.set_max_component_handles(16);
+    }
+
+    /// Instantiates; may run code of the capsule.
+    pub(super) fn instantiate(&mut self, linker: &Linker<T>) -> Result<()> {
+        let instance = linker.instantiate(&mut self.store, &self.loaded.component)?;
+        self.instance = Some(instance);
+        Ok(())
+    }
+
+    /// An exported function; `None` where there is none of that name and type.
+    pub(super) fn function<P, R>(
+        &mut self,
+        interface: &str,
+        function: &str,
+    ) -> Option<TypedFunc<P, R>>
+    where
+        P: ComponentNamedList + Lower,
+        R: ComponentNamedList + Lift,
+    {
+        let index = export(&self.loaded.component, interface, function)?;
+        self.instance?
+            .get_typed_func::<P, R>(&mut self.store, index)
+            .ok()
+    }
+
+    /// The store, to call functions with.
+    pub(super) fn context(&mut self) -> StoreContextMut<'_, T> {
+        self.store.as_context_mut()
+    }
+
+    /// What the store holds.
+    pub(super) fn data(&self) -> &T {
+        self.store.data()
+    }
+}
+
+fn export(component: &Component, interface: &str, function: &str) -> Option<ComponentExportIndex> {
+    let interface = component.get_export_index(None, interface)?;
+    component.get_export_index(Some(&interface), function)
+}

@@ -1,0 +1,91 @@
+//! The capsule runtime: Wasmtime, held so that a capsule can do no more than
+//! its signed manifest says.
+//!
+//! # From bytes to a running capsule
+//!
+//! [`ArtifactBytes`] are read from flash, [admitted](Verified::admit) by the
+//! verified manifest, and only then started: [`Persistent::start`],
+//! [`Ephemeral::run`] and [`check`] take `Verified<Payload<ArtifactBytes>>`
+//! and nothing else. The one call that would be unsound on bytes that nobody
+//! checked is in `load`, the only module here with unsafe code of its own.
+//!
+//! # What holds a capsule
+//!
+//! | | bound | what happens at the bound |
+//! |---|---|---|
+//! | time | fuel, anew for each call; starting a capsule is one call | [`Fault::OutOfFuel`] |
+//! | linear memory | the manifest's `memory`, over all memories | growth is refused; a trap in the same call is [`Fault::OutOfMemory`] |
+//! | stack | the manifest's `stack` | [`Fault::StackOverflow`] |
+//! | imports | the manifest's grants, one by one | [`Fault::Ungranted`], before anything runs |
+//! | data in one host call | [`MAX_TRANSFER`] | [`Fault::Trapped`] |
+//! | random numbers in one host call | [`MAX_RANDOM`] bytes | [`Fault::Trapped`] |
+//! | log | [`MAX_LOG_LINE`] bytes, [`MAX_LOG_LINES`] lines in each call | cut; counted and left out |
+//! | answer | [`MAX_MESSAGE`] bytes, response codes and options only | [`Fault::BadAnswer`] |
+//!
+//! Host calls cost fuel, a base and something for each byte, so that a loop of
+//! host calls ends as any other loop does. `time-api.sleep` never waits: it
+//! returns at once and costs [`FUEL_PER_MS`] for each millisecond, so that a
+//! capsule that polls comes to its end and the device keeps answering.
+//!
+//! After a fault the instance is gone for good: each further call is
+//! [`Fault::Stopped`] until the supervisor starts the capsule anew.
+//!
+//! `gpio` and `udp` are not [`OFFERED`].
+
+mod abi;
+mod answer;
+mod artifact;
+mod ephemeral;
+mod fault;
+mod host;
+mod imports;
+mod limits;
+mod load;
+mod persistent;
+mod runtime;
+mod tls;
+
+pub use abi::{Accuracy, Category, Label, Reading, Unit};
+pub use answer::Answer;
+pub use artifact::ArtifactBytes;
+pub use ephemeral::Ephemeral;
+pub use fault::{BadAnswer, Fault, HostTrap, TrapReason};
+pub use host::{Host, Unavailable};
+pub use imports::OFFERED;
+pub use persistent::Persistent;
+pub use runtime::check;
+
+#[cfg(doc)]
+use sealift_manifest::Verified;
+
+/// The longest request or answer of a persistent capsule, options and payload,
+/// in bytes. What treVM hands over, too.
+pub const MAX_MESSAGE: usize = 1280;
+
+/// The most that a capsule hands to the device in one go, in bytes: the
+/// arguments of a host call, or the result of a call.
+pub const MAX_TRANSFER: usize = 4096;
+
+/// The longest output of an ephemeral capsule, in bytes.
+pub const MAX_OUTPUT: usize = 16 * 1024;
+
+/// The most random bytes for one host call.
+pub const MAX_RANDOM: u32 = 1024;
+
+/// The longest line in the log, in bytes of UTF-8.
+pub const MAX_LOG_LINE: usize = 256;
+
+/// The most log lines of a capsule in one call.
+pub const MAX_LOG_LINES: u32 = 16;
+
+/// The most resources that a capsule reports, and the longest path, in bytes.
+pub const MAX_RESOURCES: (usize, usize) = (32, 64);
+
+/// Fuel for a host call, besides what its data cost.
+pub const FUEL_PER_HOST_CALL: u64 = 200;
+
+/// Fuel for each byte that a host call moves.
+pub const FUEL_PER_BYTE: u64 = 4;
+
+/// Fuel for each millisecond that a capsule asks to sleep.
+pub const FUEL_PER_MS: u64 = 1000;
