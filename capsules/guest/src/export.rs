@@ -110,7 +110,10 @@ macro_rules! __panic_handler {
     (log) => {
         #[panic_handler]
         fn panic(info: &::core::panic::PanicInfo<'_>) -> ! {
-            $crate::log!("{}", info.message());
+            match info.message().as_str() {
+                Some(message) => $crate::services::log(message),
+                None => $crate::log!("{}", info.message()),
+            }
             ::core::arch::wasm32::unreachable()
         }
     };

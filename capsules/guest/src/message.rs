@@ -197,6 +197,8 @@ impl Response {
     /// Writes options and payload into `message`, which it empties first.
     pub fn encode(&self, message: &mut Vec<u8>) {
         message.clear();
+        // Not the double of what it has: the heap is small.
+        message.reserve_exact(self.payload.len() + 4);
         if let Some(format) = self.format {
             let bytes = format.to_be_bytes();
             // An unsigned integer in as few bytes as it needs: RFC 7252, 3.2.

@@ -2,9 +2,7 @@
 //! counts.
 #![no_std]
 
-use core::fmt::Write;
-
-use sealift_guest::{Capsule, Decimal, Line, Method, Request, Response, log, rng, sensors};
+use sealift_guest::{Capsule, Decimal, Line, Method, Request, Response, rng, sensors, services};
 
 struct Thermometer {
     served: u32,
@@ -12,7 +10,7 @@ struct Thermometer {
 
 impl Capsule for Thermometer {
     fn start() -> Option<Self> {
-        log!("thermometer 2 starts");
+        services::log("thermometer 2 starts");
         Some(Self { served: 0 })
     }
 
@@ -45,13 +43,19 @@ impl Capsule for Thermometer {
         };
         self.served = self.served.wrapping_add(1);
         let fahrenheit = celsius.fahrenheit();
-        let mut line = Line::<64>::new();
-        let _ = match scale {
-            Scale::Celsius => write!(line, "{celsius} °C"),
-            Scale::Fahrenheit => write!(line, "{fahrenheit} °F"),
-            _ => write!(line, "{celsius} °C, {fahrenheit} °F, no. {}", self.served),
+        let line = Line::<64>::new();
+        let line = match scale {
+            Scale::Celsius => line.decimal(celsius).text(" °C"),
+            Scale::Fahrenheit => line.decimal(fahrenheit).text(" °F"),
+            _ => line
+                .decimal(celsius)
+                .text(" °C, ")
+                .decimal(fahrenheit)
+                .text(" °F, no. ")
+                .number(self.served),
         };
-        log!("served {}", line.as_str());
+        let entry = Line::<96>::new().text("served ");
+        services::log(entry.text(line.as_str()).as_str());
         Response::text(line.as_str())
     }
 }

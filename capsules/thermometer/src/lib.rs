@@ -2,9 +2,7 @@
 //! numbers, so that nobody takes the demo for a measurement.
 #![no_std]
 
-use core::fmt::Write;
-
-use sealift_guest::{Capsule, Decimal, Line, Method, Request, Response, log, rng, sensors};
+use sealift_guest::{Capsule, Decimal, Line, Method, Request, Response, rng, sensors, services};
 
 struct Thermometer {
     served: u32,
@@ -12,7 +10,7 @@ struct Thermometer {
 
 impl Capsule for Thermometer {
     fn start() -> Option<Self> {
-        log!("thermometer 1 starts");
+        services::log("thermometer 1 starts");
         Some(Self { served: 0 })
     }
 
@@ -42,14 +40,15 @@ impl Capsule for Thermometer {
         let Some(reading) = temperature() else {
             return Response::unavailable();
         };
-        let mut line = Line::<48>::new();
-        let _ = if fahrenheit {
-            write!(line, "{} °F", reading.fahrenheit())
+        let line = Line::<48>::new();
+        let line = if fahrenheit {
+            line.decimal(reading.fahrenheit()).text(" °F")
         } else {
-            write!(line, "{reading} °C")
+            line.decimal(reading).text(" °C")
         };
         self.served = self.served.wrapping_add(1);
-        log!("served {} as no. {}", line.as_str(), self.served);
+        let entry = Line::<96>::new().text("served ").text(line.as_str());
+        services::log(entry.text(" as no. ").number(self.served).as_str());
         Response::text(line.as_str())
     }
 }

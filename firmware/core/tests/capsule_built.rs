@@ -91,12 +91,12 @@ fn the_thermometer_answers() {
     let board = Board::default();
     let get = |path| ask(&capsule, &board, path);
     // 2157 from the sensor, the last digit from the random numbers.
-    let celsius = Ok((CONTENT, "21.54 °C".into()));
+    let celsius = Ok((CONTENT, "21.56 °C".into()));
     assert_eq!(get("temperature"), celsius);
     assert_eq!(get("temperature/celsius"), celsius);
     assert_eq!(
         get("temperature/fahrenheit"),
-        Ok((CONTENT, "70.772 °F".into()))
+        Ok((CONTENT, "70.808 °F".into()))
     );
     assert_eq!(get("version"), Ok((CONTENT, "1".into())));
     for path in ["", "temp", "temperature/kelvin", "temperature/celsius/x"] {
@@ -107,7 +107,7 @@ fn the_thermometer_answers() {
     assert_eq!(put.code, NOT_ALLOWED);
     assert_eq!(running.memory(), 8192);
     assert_eq!(running.resources().len(), 4);
-    assert!(board.log().contains(&"vm1: served 21.54 °C as no. 1".into()));
+    assert!(board.log().contains(&"vm1: served 21.56 °C as no. 1".into()));
     // Its memory does not fill up.
     for _ in 0..1000 {
         let answer = running.call(GET, &message("temperature", b"")).unwrap();
@@ -124,7 +124,7 @@ fn the_second_thermometer_answers_otherwise() {
     let get = |path| ask(&capsule, &board, path);
     assert_eq!(
         get("temperature"),
-        Ok((CONTENT, "21.54 °C, 70.772 °F, no. 1".into()))
+        Ok((CONTENT, "21.56 °C, 70.808 °F, no. 1".into()))
     );
     assert_eq!(get("version"), Ok((CONTENT, "2".into())));
     assert_eq!(get("else").unwrap().0, NOT_FOUND);

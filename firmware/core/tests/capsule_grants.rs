@@ -62,8 +62,7 @@ fn nothing_of_an_ungranted_capsule_runs() {
     let board = Board::default();
     let capsule = persistent(Parts {
         head: &format!("{LOG}{NEXT_U32}"),
-        functions: "(func $s (call $info (i32.const 24) (i32.const 4))) (start $s)",
-        init: "(drop (call $next))",
+        init: "(call $info (i32.const 24) (i32.const 4)) (drop (call $next))",
         ..Parts::default()
     });
     let half = capsule.grant(Grants::LOG);

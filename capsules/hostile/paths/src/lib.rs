@@ -42,7 +42,7 @@ impl Capsule for Hostile {
                 Response::new((2, 5)).with_payload(42, &bytes)
             }
             Some(b"junk") => Response::new((1, 1)),
-            Some(b"huge") => Response::new((2, 5)).with_payload(42, &[b'x'; 1500]),
+            Some(b"huge") => Response::new((2, 5)).with_payload(42, &[b'x'; 1300]),
             _ => Response::not_found(),
         }
     }
