@@ -2,9 +2,9 @@
 //!
 //! Version 0.8.0 of lakers and of its crypto backend panic on some messages that
 //! anybody can send: an ephemeral key that is no point of the curve, an empty
-//! list of suites, a message_3 shorter than its own length or than a tag,
-//! container lengths that overflow a counter, and items of external
-//! authorization data that do not fit a transcript. Each is refused here, and
+//! list of suites, a connection identifier of 8 bytes or more, a message_3 shorter
+//! than its own length or than a tag, container lengths that overflow a counter,
+//! and external authorization data that does not fit a transcript. Each is refused here, and
 //! what only shows after decryption is refused inside [`Guarded`].
 
 use crate::credential::decompress;
@@ -46,8 +46,8 @@ pub(super) fn message_1(bytes: &[u8]) -> Result<EdhocMessageBuffer, Error> {
         return Err(Error::EdhocMessage);
     };
     check_point(x)?;
-    // C_I, then at most one short item of external authorization data.
-    let _ = item(rest)?;
+    let (_c_i, rest) = connection_id(rest)?;
+    external_items(rest)?;
     EdhocMessageBuffer::new_from_slice(bytes).map_err(|_| Error::EdhocMessage)
 }
 
@@ -96,12 +96,23 @@ pub(super) fn transcript_fits(
     Ok(())
 }
 
-/// Refuses critical items of external authorization data: none is known here.
-pub(super) fn external(item: Option<&EADItem>) -> Result<(), Error> {
-    match item {
-        Some(item) if item.is_critical => Err(Error::EdhocExternal),
-        _ => Ok(()),
+/// Checks external authorization data: labels, each with a byte string or without.
+/// lakers reads one item and takes all that follows for its value, so that a
+/// critical item after it would go unseen. None is known here.
+fn external_items(mut rest: &[u8]) -> Result<(), Error> {
+    while !rest.is_empty() {
+        let (label, after) = item(rest)?;
+        match label {
+            [0x00..=0x17] => {}
+            [0x20..=0x38, ..] => return Err(Error::EdhocExternal),
+            _ => return Err(Error::EdhocMessage),
+        }
+        rest = match after {
+            [0x40..=0x5f, ..] => item(after)?.1,
+            _ => after,
+        };
     }
+    Ok(())
 }
 
 fn check_point(x: &[u8]) -> Result<(), Error> {
@@ -163,6 +174,16 @@ pub(super) fn item(bytes: &[u8]) -> Result<(&[u8], &[u8]), Error> {
     bytes.split_at_checked(length).ok_or(Error::EdhocMessage)
 }
 
+/// Splits a connection identifier off: its content, and the rest. It is a short
+/// integer or a byte string of at most 7 bytes (which is all that OSCORE can use).
+pub(super) fn connection_id(bytes: &[u8]) -> Result<(&[u8], &[u8]), Error> {
+    match item(bytes)? {
+        (id @ [0x00..=0x17 | 0x20..=0x37], rest) => Ok((id, rest)),
+        ([0x40..=0x47, id @ ..], rest) => Ok((id, rest)),
+        _ => Err(Error::EdhocMessage),
+    }
+}
+
 fn last_item(mut list: &[u8]) -> Result<&[u8], Error> {
     loop {
         let (first, rest) = item(list)?;
@@ -173,14 +194,20 @@ fn last_item(mut list: &[u8]) -> Result<&[u8], Error> {
     }
 }
 
-/// Whether a plaintext starts with a credential identifier that lakers can read:
-/// a short integer, a byte string of at most 8 bytes, or a claims set by value.
-fn plaintext(bytes: &[u8]) -> Result<(), EDHOCError> {
-    let (id_cred, _) = item(bytes).map_err(|_| EDHOCError::ParsingError)?;
+/// Checks a plaintext: a credential identifier that lakers can read (a short
+/// integer, a byte string of at most 8 bytes, or a claims set by value), a MAC,
+/// external authorization data.
+fn plaintext(bytes: &[u8]) -> Result<(), Error> {
+    let (id_cred, rest) = item(bytes)?;
     match id_cred {
-        [0x00..=0x17 | 0x20..=0x37] | [0x40..=0x48, ..] | [0xa1, 0x0e, ..] => Ok(()),
-        _ => Err(EDHOCError::ParsingError),
+        [0x00..=0x17 | 0x20..=0x37] | [0x40..=0x48, ..] | [0xa1, 0x0e, ..] => {}
+        _ => return Err(Error::EdhocMessage),
     }
+    let (mac, rest) = item(rest)?;
+    if mac.len() != 9 || mac.first() != Some(&0x48) {
+        return Err(Error::EdhocMessage);
+    }
+    external_items(rest)
 }
 
 /// Ciphertext of message_2.
@@ -190,6 +217,8 @@ pub(super) type Ciphertext2 = Vec<u8, MAX_EDHOC>;
 pub(super) struct Guarded<'r, R: CryptoRngCore> {
     inner: Crypto<&'r mut R>,
     ciphertext_2: Option<Ciphertext2>,
+    /// Why the plaintext of message_2 was spoilt.
+    pub(super) error: Option<Error>,
 }
 
 impl<'r, R: CryptoRngCore> Guarded<'r, R> {
@@ -197,6 +226,7 @@ impl<'r, R: CryptoRngCore> Guarded<'r, R> {
         Self {
             inner: Crypto::new(rng),
             ciphertext_2: None,
+            error: None,
         }
     }
 
@@ -206,6 +236,7 @@ impl<'r, R: CryptoRngCore> Guarded<'r, R> {
         Self {
             inner: Crypto::new(rng),
             ciphertext_2: Some(ciphertext),
+            error: None,
         }
     }
 }
@@ -235,18 +266,16 @@ impl<R: CryptoRngCore> CryptoTrait for Guarded<'_, R> {
                 *byte ^= key;
             }
             // C_R, then ID_CRED_R.
-            let readable = match item(ciphertext) {
-                Ok(([0x00..=0x17 | 0x20..=0x37], rest)) => plaintext(rest).is_ok(),
-                Ok(([0x40..=0x47, ..], rest)) => plaintext(rest).is_ok(),
-                _ => false,
-            };
-            if let (false, Some(first), Some(key)) =
+            let readable = connection_id(ciphertext)
+                .and_then(|(_, rest)| plaintext(rest));
+            if let (Err(error), Some(first), Some(key)) =
                 (readable, ciphertext.first(), stream.first_mut())
             {
                 // There is no error to return here. Change the key stream so that
                 // the plaintext starts with 0xff, which no connection identifier
                 // does: parsing ends there, with an error.
                 *key ^= first ^ 0xff;
+                self.error = Some(error);
             }
             self.ciphertext_2 = None;
         }
@@ -278,8 +307,11 @@ impl<R: CryptoRngCore> CryptoTrait for Guarded<'_, R> {
             return Err(EDHOCError::ParsingError);
         }
         let message = self.inner.aes_ccm_decrypt_tag_8(key, iv, ad, ciphertext)?;
-        plaintext(message.as_slice())?;
-        Ok(message)
+        match self::plaintext(message.as_slice()) {
+            Ok(()) => Ok(message),
+            Err(Error::EdhocExternal) => Err(EDHOCError::EADUnprocessable),
+            Err(_) => Err(EDHOCError::ParsingError),
+        }
     }
 
     fn p256_ecdh(

@@ -6,6 +6,8 @@
 //! schedule. What lakers cannot stand is kept away from it in `guard`.
 
 mod guard;
+#[cfg(test)]
+mod tests;
 
 use crate::context::{Parameters, SecurityContext};
 use crate::credential::{Credential, Identity};
@@ -88,8 +90,8 @@ impl Initiator {
         let plaintext_length = ciphertext.len();
         let mut crypto = Guarded::for_message_2(rng, ciphertext);
         let (mut processing, c_r, id_cred, external) =
-            lakers::i_parse_message_2(&self.state, &mut crypto, &message_2).map_err(refusal)?;
-        guard::external(external.as_ref())?;
+            lakers::i_parse_message_2(&self.state, &mut crypto, &message_2)
+                .map_err(|error| crypto.error.unwrap_or(refusal(error)))?;
         if !names(&id_cred, &self.peer) {
             return Err(Error::UnknownPeer);
         }
@@ -179,8 +181,7 @@ impl Responder {
         };
         let processed = lakers::r_process_message_1(&start, &mut crypto, &message_1);
         start.y.zeroize();
-        let (mut processing, c_i, external) = processed.map_err(refusal)?;
-        guard::external(external.as_ref())?;
+        let (mut processing, c_i, _) = processed.map_err(refusal)?;
         let c_r = choose(&c_i)
             .filter(|c_r| c_r.as_slice() != c_i.as_slice())
             .ok_or(Error::Identifiers)?;
@@ -232,7 +233,6 @@ impl Responder {
         wipe(&mut state);
         let (mut processing, id_cred, external) = parsed.map_err(refusal)?;
         let mut verify = || {
-            guard::external(external.as_ref())?;
             let mut outcome = Err(Error::UnknownPeer);
             for (index, peer) in peers.iter().enumerate() {
                 if !names(&id_cred, peer) {
@@ -298,11 +298,7 @@ pub(crate) fn compact_id(number: u32) -> ConnId {
 
 /// Splits C_R from the front of a payload: its bytes, and message_3.
 pub(crate) fn split_c_r(payload: &[u8]) -> Result<(&[u8], &[u8]), Error> {
-    match guard::item(payload)? {
-        (id @ [0x00..=0x17 | 0x20..=0x37], rest) => Ok((id, rest)),
-        ([0x40..=0x47, id @ ..], rest) => Ok((id, rest)),
-        _ => Err(Error::EdhocMessage),
-    }
+    guard::connection_id(payload)
 }
 
 /// Splits message_3 from the front of the payload of a combined request
