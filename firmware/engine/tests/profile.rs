@@ -117,7 +117,8 @@ fn the_other_pointer_width_translates_and_is_refused_here() {
 #[test]
 fn settings_that_differ_are_refused() {
     let artifact = translate(HOST, COMPONENT).expect("translates");
-    let changes: [(&str, fn(&mut wasmtime::Config)); 4] = [
+    type Change = fn(&mut wasmtime::Config);
+    let changes: [(&str, Change); 4] = [
         ("fuel", |c| {
             c.consume_fuel(false);
         }),
