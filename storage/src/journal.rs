@@ -8,13 +8,13 @@ use crate::media;
 use crate::record::{Place, RECORD_LEN, Record};
 use crate::state::State;
 
-/// What programs the seal's word or words.
+/// What programs the word or words of a seal, or an opening.
 const SEAL: [u8; 4] = [0; 4];
 
 /// Where the journal of a component stands.
 #[derive(Debug)]
 pub(crate) struct Journal {
-    /// The page with the record in force; `None` if there is none.
+    /// The page with the record that must not be lost; `None` if there is none.
     page: Option<JournalPage>,
     /// The next free place in `page`, if this session erased that page.
     next: Option<u32>,
@@ -45,11 +45,11 @@ impl Journal {
     pub(crate) fn mount<F: NorFlash>(flash: &mut F, area: &Area) -> Result<Found, Error<F::Error>> {
         let first = scan(flash, area, JournalPage::First)?;
         let second = scan(flash, area, JournalPage::Second)?;
-        let number = |scan: &Scan| scan.best.map(|best| best.number);
-        let (page, chosen, other) = if number(&second) > number(&first) {
-            (JournalPage::Second, second, first)
+        let best = |scan: &Scan| scan.best.map(|best| best.number);
+        let (newest, chosen, other) = if best(&second) > best(&first) {
+            (JournalPage::Second, &second, &first)
         } else {
-            (JournalPage::First, first, second)
+            (JournalPage::First, &first, &second)
         };
         let Some(best) = chosen.best else {
             return Ok(Found {
@@ -57,13 +57,19 @@ impl Journal {
                 state: None,
             });
         };
-        // The other page holds nothing that could come to count later if it
-        // was last erased before this one (it starts with a record of a lower
-        // number) or if it is erased.
-        let other_is_past = match other.first {
-            Some(first) => first.number < best.number,
-            None => other.is_erased,
+        // A sealed record is there to stay, an unsealed one may be gone at the
+        // next mount. So the best sealed one must outlive whatever is written
+        // next. If there is none, nobody ever relied on another record.
+        let page = match (first.best_sealed, second.best_sealed) {
+            (None, None) => newest,
+            (first, second) if second > first => JournalPage::Second,
+            _ => JournalPage::First,
         };
+        // If the other page starts with a record, then it is older, nothing
+        // was tried there since, and it holds nothing that could come to count
+        // later. If not, there may have been a cut in its erase or in its
+        // first write, even if it looks erased now.
+        let other_is_past = other.starts_with_record;
         Ok(Found {
             journal: Self {
                 page: Some(page),
@@ -111,9 +117,15 @@ impl Journal {
             number,
             state: *state,
         };
-        media::program::<F, W>(flash, offset, &record.encode(area.tag))?;
-        let seal = offset.saturating_add(Place::seal_offset(word));
-        media::program::<F, W>(flash, seal, &SEAL)?;
+        let start = Place::record_offset(word);
+        if start != 0 {
+            media::program::<F, W>(flash, offset, &SEAL)?;
+        }
+        let start = offset.saturating_add(start);
+        media::program::<F, W>(flash, start, &record.encode(area.tag))?;
+        for seal in Place::seal_offsets(word) {
+            media::program::<F, W>(flash, offset.saturating_add(seal), &SEAL)?;
+        }
         self.page = Some(page);
         self.next = next_place(area, word, place);
         self.settled = true;
@@ -130,14 +142,14 @@ fn next_place(area: &Area, word: u32, place: u32) -> Option<u32> {
 
 /// What one page holds.
 struct Scan {
-    /// The record in the first place.
-    first: Option<Record>,
+    /// There is a record in the first place.
+    starts_with_record: bool,
     /// The record of the highest number.
     best: Option<Record>,
-    /// The best record is sealed, and only erased places follow.
+    /// The highest number of a record whose first seal is there.
+    best_sealed: Option<u32>,
+    /// The best record has both seals, and only erased places follow.
     ends_clean: bool,
-    /// There is nothing in any place.
-    is_erased: bool,
 }
 
 fn scan<F: NorFlash>(
@@ -147,38 +159,75 @@ fn scan<F: NorFlash>(
 ) -> Result<Scan, Error<F::Error>> {
     let word = media::unit(F::WRITE_SIZE);
     let mut scan = Scan {
-        first: None,
+        starts_with_record: false,
         best: None,
+        best_sealed: None,
         ends_clean: false,
-        is_erased: true,
     };
     let mut place = Some(0);
     while let Some(at) = place {
         let offset = area.journal_page(page).saturating_add(at);
         let mut bytes = [0; RECORD_LEN];
-        media::read(flash, offset, &mut bytes)?;
+        let start = offset.saturating_add(Place::record_offset(word));
+        media::read(flash, start, &mut bytes)?;
         if bytes.iter().all(|byte| *byte == 0xFF)
             && media::is_erased(flash, offset, Place::size(word))?
         {
             place = next_place(area, word, at);
             continue;
         }
-        scan.is_erased = false;
         let record = Record::decode(area.tag, &bytes);
         if at == 0 {
-            scan.first = record;
+            scan.starts_with_record = record.is_some();
         }
-        match (record, scan.best) {
-            (Some(record), best) if best.is_none_or(|best| best.number < record.number) => {
-                let seal = offset.saturating_add(Place::seal_offset(word));
+        scan.ends_clean = false;
+        if let Some(record) = record {
+            let mut sealed = [false; 2];
+            for (sealed, seal) in sealed.iter_mut().zip(Place::seal_offsets(word)) {
                 let mut found = [0xFF; SEAL.len()];
-                media::read(flash, seal, &mut found)?;
-                scan.best = Some(record);
-                scan.ends_clean = found == SEAL;
+                media::read(flash, offset.saturating_add(seal), &mut found)?;
+                *sealed = found == SEAL;
             }
-            _ => scan.ends_clean = false,
+            let [first, second] = sealed;
+            if first {
+                scan.best_sealed = scan.best_sealed.max(Some(record.number));
+            }
+            if scan.best.is_none_or(|best| best.number < record.number) {
+                scan.best = Some(record);
+                scan.ends_clean = first && second;
+            }
         }
         place = next_place(area, word, at);
     }
     Ok(scan)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Journal, State};
+    use crate::sim::MockFlash;
+    use crate::{Error, Layout};
+
+    #[test]
+    fn no_number_comes_twice() {
+        let mut flash = MockFlash::<4, 512>::new(6);
+        let [area] = Layout::new(0, 2, ["a"]).areas(512);
+        let mut journal = Journal {
+            attempted: u32::MAX - 1,
+            ..Journal::NEW
+        };
+        let state = State::EMPTY;
+        assert_eq!(
+            journal.append::<_, 4>(&mut flash, &area, &state),
+            Ok(()),
+            "the last number"
+        );
+        let before = flash.bytes().to_vec();
+        let exhausted = journal.append::<_, 4>(&mut flash, &area, &state);
+        assert_eq!(exhausted, Err(Error::JournalExhausted));
+        assert_eq!(flash.bytes(), before);
+        let mut found = Journal::mount(&mut flash, &area).expect("reads").journal;
+        let exhausted = found.append::<_, 4>(&mut flash, &area, &state);
+        assert_eq!(exhausted, Err(Error::JournalExhausted));
+    }
 }

@@ -51,7 +51,7 @@
 //!
 //! - `WRITE_SIZE` divides 1024 and `ERASE_SIZE`: 1, 4, 8, 16, 32, 256 are all
 //!   the same to the store. `ERASE_SIZE` divides 1024 or is a multiple of it,
-//!   and holds a record (132 bytes, 136 with 8-byte words, 512 with 256-byte
+//!   and holds a record (136 bytes, 144 with 8-byte words, 1024 with 256-byte
 //!   words). `READ_SIZE` is what you like up to 256.
 //! - An erase that returned success leaves 0xFF in all bytes, and each word
 //!   takes one write then. No word is written twice for each erase.
@@ -77,7 +77,8 @@
 //! between them and behind the payload has no meaning.
 //!
 //! A **journal page** is a row of places. A place holds a record of 128 bytes
-//! and a seal of 4, each rounded up to whole words; what does not fit at the
+//! and two seals of 4, each rounded up to whole words; if the record is a
+//! single word, an opening like a seal comes first. What does not fit at the
 //! end of the page is not used. A record is the whole state of the component,
 //! little endian:
 //!
@@ -92,7 +93,7 @@
 //! | 24..72 | slot A: head length (2), whole pages of a transfer or tries left (2), payload length (4), sequence number (8), manifest digest (32) |
 //! | 72..120 | slot B, the same |
 //! | 120..128 | check: the first 8 bytes of SHA-256(tag, bytes 0..120) |
-//! | 128.. | seal, in words of its own: 4 bytes 0 |
+//! | 128.. | two seals, each in words of its own: 4 bytes 0 |
 //!
 //! The tag is the first 8 bytes of SHA-256("sealift-storage 1" and a zero byte,
 //! flash offset of the journal (4), page size (4), pages in a slot (2), name of
@@ -113,13 +114,17 @@
 //!    (To skip one place after a mount instead is not enough: after two cuts in
 //!    a row that both read as erased, the second place would be tried twice.)
 //! 2. *The higher number wins.* The valid record of the highest number is in
-//!    force. Its page is never erased; the other one holds lower numbers only.
-//!    After a mount one number is left out, because a torn record may have it.
-//! 3. *Sealed means stable.* The record is read back before its seal is
-//!    written. If at a mount the record in force has no seal, or anything but
-//!    erased bytes follows it, or the other page holds what is neither erased
-//!    nor older, then a cut was here, and bits may be unstable: the state that
-//!    was chosen is written again before anyone acts on it.
+//!    force. After a mount one number is left out, because a torn record may
+//!    have it.
+//! 3. *Only what is certain to stay is relied on.* A record is read back, then
+//!    sealed, then sealed again. So one seal means that the record will be read
+//!    by all mounts to come, and the page with the best record that has one is
+//!    never erased; two seals mean that the first will be. If at a mount
+//!    the record in force has not both, or anything but erased bytes follows
+//!    it, or the other page does not start with a record, then a cut may have
+//!    been here, and bits that a cut left may be read differently each time:
+//!    the state that was chosen is written again, at once, with a higher number
+//!    than all that may come and go.
 //! 4. *First the record, then the slot.* A slot is touched only after a record
 //!    says that nobody relies on it. A page of a slot is erased right before
 //!    its first byte is written.

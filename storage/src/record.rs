@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 
 use crate::state::{STATE_LEN, State};
 
-/// Length of a record without its seal, bytes.
+/// Length of a record without its seals, bytes.
 pub(crate) const RECORD_LEN: usize = 128;
 /// Least length of a seal, bytes.
 const SEAL_LEN: u32 = 4;
@@ -84,21 +84,31 @@ fn check(tag: Tag, number: &[u8; NUMBER_LEN], state: &[u8; STATE_LEN]) -> [u8; C
 pub(crate) struct Place;
 
 impl Place {
-    /// Bytes of a place: the record and its seal, each in words of its own.
+    /// Bytes of a place: the record and its two seals, each in words of its
+    /// own, and an opening before them if the record is a single word.
     pub(crate) const fn size(word: u32) -> u32 {
-        Self::seal_offset(word).saturating_add(Self::seal_len(word))
+        let [_, second] = Self::seal_offsets(word);
+        second.saturating_add(round_up(SEAL_LEN, word))
     }
 
-    /// Where in a place the seal is.
-    pub(crate) const fn seal_offset(word: u32) -> u32 {
-        #[expect(clippy::cast_possible_truncation, reason = "128")]
-        round_up(RECORD_LEN as u32, word)
+    /// Where in a place the record is: at its start, or behind an opening.
+    ///
+    /// A record of several words leaves its first ones behind if it is cut, so
+    /// that a mount sees that it was tried. A single word can read as erased
+    /// and yet be a record later; the opening is what is seen then.
+    pub(crate) const fn record_offset(word: u32) -> u32 {
+        if word >= Self::RECORD_LEN { word } else { 0 }
     }
 
-    /// Length of the seal.
-    pub(crate) const fn seal_len(word: u32) -> u32 {
-        round_up(SEAL_LEN, word)
+    /// Where in a place the seals are.
+    pub(crate) const fn seal_offsets(word: u32) -> [u32; 2] {
+        let record = Self::record_offset(word);
+        let first = record.saturating_add(round_up(Self::RECORD_LEN, word));
+        [first, first.saturating_add(round_up(SEAL_LEN, word))]
     }
+
+    #[expect(clippy::cast_possible_truncation, reason = "128")]
+    const RECORD_LEN: u32 = RECORD_LEN as u32;
 }
 
 /// `length` rounded up to whole words.

@@ -236,7 +236,7 @@ fn the_active_envelope_again_changes_nothing() {
     assert_eq!(open(&mut device, &capsule), Ok(Opened::AlreadyActive));
     device.confirm(0, &capsule.manifest).expect("confirmed");
     assert_eq!(open(&mut device, &capsule), Ok(Opened::AlreadyActive));
-    let record = 136;
+    let record = 128 + 2 * 8;
     assert_eq!(device.flash().steps(), steps + record, "only the confirm");
 }
 
@@ -795,6 +795,26 @@ fn a_worn_first_page_leaves_no_transfer() {
     let error = open(&mut device, &vm1(1));
     assert_eq!(error, Err(Error::Flash(MockError::Broken)));
     assert_eq!(status(&device).transfer, None);
+}
+
+#[test]
+fn a_failed_record_that_is_there_all_the_same_is_outdone_before_a_slot_is_touched() {
+    use sealift_storage::sim::{Driver, Operation, Outcome};
+    let capsules = vec![capsule("vm1", 1, 0, 5000)];
+    let flash = Flash::new(flash_pages(SLOT_PAGES));
+    let mut driver = Driver::new(flash, LAYOUT, SLOT_PAGES, capsules, 100).expect("mounts");
+    let mut operate = |operation| driver.operate(0, operation).expect("as the model says");
+    assert_eq!(operate(Operation::Open(0)), Outcome::Done);
+    assert_eq!(operate(Operation::Write(2000)), Outcome::Done);
+    // The record says that the transfer is gone, but its last seal fails.
+    driver.glitch_at(128 + 8, false).expect("mounted");
+    let failed = driver.operate(0, Operation::Abort);
+    assert_eq!(failed, Ok(Outcome::Failed));
+    assert_eq!(driver.models()[0].transfer, Some((0, 2000)));
+    let written = driver.operate(0, Operation::Write(200));
+    assert_eq!(written, Ok(Outcome::Done));
+    driver.restart().expect("as the model says");
+    assert_eq!(driver.models()[0].transfer, Some((0, PAGE - 1024)));
 }
 
 #[test]

@@ -149,6 +149,26 @@ impl<const WORD: usize, const PAGE: usize, const N: usize> Driver<WORD, PAGE, N>
         Ok(())
     }
 
+    /// Mounts another flash instead, and compares nothing.
+    ///
+    /// # Errors
+    /// If the mount failed.
+    pub fn remount(&mut self, flash: MockFlash<WORD, PAGE>) -> Result<(), String> {
+        let store = Store::mount(flash, self.layout);
+        self.store = Some(store.map_err(|e| format!("mount: {e}"))?);
+        Ok(())
+    }
+
+    /// What the store reports, whatever it should be.
+    ///
+    /// # Errors
+    /// If a mount failed.
+    pub fn found(&mut self, c: usize) -> Result<Model, String> {
+        let hidden = self.models[c].previous;
+        let status = self.store()?.status(c).ok_or("no status")?;
+        Ok(Model::of(&status, &self.capsules, hidden))
+    }
+
     /// Does a script to its end.
     ///
     /// # Errors

@@ -22,8 +22,8 @@ pub enum Torn {
     Prefix,
     /// Any mix of old and new bits, that stays.
     Mix,
-    /// Any mix of old and new bits, another one after each restart, until the
-    /// page is erased.
+    /// After each restart something else, old, new or any mix of their bits,
+    /// until the page is erased.
     Unstable,
 }
 
@@ -100,7 +100,7 @@ enum Wear {
     None,
     /// Erases and writes report an error and do nothing.
     Reported,
-    /// They report success; writes leave one bit as it was.
+    /// They report success; writes leave a bit of each word as it was.
     Silent,
 }
 
@@ -203,9 +203,14 @@ impl<const WORD: usize, const PAGE: usize> MockFlash<WORD, PAGE> {
     pub fn power_on(&mut self) {
         self.off = false;
         self.fresh.fill(false);
+        let roll = self.next_random() % 3;
         for i in 0..self.unstable.len() {
             let UnstableByte { at, old, new } = self.unstable[i];
-            self.bytes[at] = self.mix(old, new);
+            self.bytes[at] = match roll {
+                0 => old,
+                1 => new,
+                _ => self.mix(old, new),
+            };
         }
     }
 
@@ -243,7 +248,8 @@ impl<const WORD: usize, const PAGE: usize> MockFlash<WORD, PAGE> {
         &mut self.bytes
     }
 
-    /// Makes a page fail from now on: `silent` or with errors.
+    /// Makes a page fail from now on: `silent`, so that a bit of
+    /// each word cannot be cleared, or with errors.
     pub fn wear_out(&mut self, page: usize, silent: bool) {
         self.wear[page] = if silent { Wear::Silent } else { Wear::Reported };
     }
@@ -311,13 +317,17 @@ impl<const WORD: usize, const PAGE: usize> MockFlash<WORD, PAGE> {
     }
 
     fn mix(&mut self, old: u8, new: u8) -> u8 {
-        // splitmix64
+        let mask = (self.next_random() >> 40).to_le_bytes()[0];
+        (old & mask) | (new & !mask)
+    }
+
+    /// splitmix64
+    fn next_random(&mut self) -> u64 {
         self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.random;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        let mask = (z >> 40).to_le_bytes()[0];
-        (old & mask) | (new & !mask)
+        z ^ (z >> 31)
     }
 
     fn check(&self, offset: u32, len: usize, unit: usize) -> Result<usize, MockError> {
@@ -336,9 +346,8 @@ impl<const WORD: usize, const PAGE: usize> MockFlash<WORD, PAGE> {
 
     fn erase_page(&mut self, page: usize) -> Result<(), MockError> {
         match self.wear[page] {
-            Wear::None => {}
+            Wear::None | Wear::Silent => {}
             Wear::Reported => return Err(MockError::Broken),
-            Wear::Silent => return Ok(()),
         }
         self.erases[page] += 1;
         let start = page * PAGE;
@@ -433,7 +442,7 @@ impl<const WORD: usize, const PAGE: usize> NorFlash for MockFlash<WORD, PAGE> {
 
 #[cfg(test)]
 mod tests {
-    use super::{MockError, MockFlash, NorFlash, ReadNorFlash, Torn};
+    use super::{MockError, MockFlash, NorFlash, ReadNorFlash, Torn, Vec};
 
     type Flash = MockFlash<4, 64>;
 
@@ -509,17 +518,25 @@ mod tests {
             let mut flash = MockFlash::<8, 64>::new(1);
             flash.cut_at(3, torn, 7);
             assert_eq!(flash.write(0, &[0; 8]), Err(MockError::Off));
-            flash.power_on();
-            let first: [u8; 8] = flash.bytes()[..8].try_into().expect("8");
-            flash.power_on();
-            let second: [u8; 8] = flash.bytes()[..8].try_into().expect("8");
-            match torn {
-                Torn::Old => assert_eq!(first, [0xFF; 8]),
-                Torn::New => assert_eq!(first, [0; 8]),
-                Torn::Prefix => assert_eq!(first, [0, 0, 0, 255, 255, 255, 255, 255]),
-                Torn::Mix | Torn::Unstable => assert!(first != [0xFF; 8] && first != [0; 8]),
+            let mut seen = Vec::new();
+            for _ in 0..20 {
+                flash.power_on();
+                seen.push(u64::from_be_bytes(
+                    flash.bytes()[..8].try_into().expect("8"),
+                ));
             }
-            assert_eq!(first == second, torn != Torn::Unstable);
+            let expected = |word: u64| match torn {
+                Torn::Old => word == u64::MAX,
+                Torn::New => word == 0,
+                Torn::Prefix => word == 0x0000_00FF_FFFF_FFFF,
+                Torn::Mix => word == seen[0] && word != 0 && word != u64::MAX,
+                Torn::Unstable => true,
+            };
+            assert!(seen.iter().all(|word| expected(*word)), "{torn:?}");
+            if torn == Torn::Unstable {
+                assert!(seen.contains(&0) && seen.contains(&u64::MAX));
+                assert!(seen.iter().any(|word| *word != 0 && *word != u64::MAX));
+            }
         }
     }
 }
