@@ -254,11 +254,9 @@ impl<const W: usize> Component<W> {
     pub(crate) fn revert<F: NorFlash>(&mut self, flash: &mut F) -> Result<(), Error<F::Error>> {
         let (trial, _) = self.state.trial().ok_or(Error::NoTrial)?;
         let mut state = self.state;
-        state.active = self.state.rollback_target().map(|(slot, _)| slot);
+        // It was active and confirmed, and the floor did not rise since.
+        state.active = self.state.previous().map(|(slot, _)| slot);
         *state.slot_mut(trial) = Content::FREE;
-        if state.active.is_none() {
-            state.slots = [Content::FREE; 2];
-        }
         self.commit(flash, state)
     }
 

@@ -642,6 +642,22 @@ fn a_removed_capsule_that_still_runs_keeps_its_slot() {
 }
 
 #[test]
+fn there_is_one_transfer_even_if_the_next_goes_to_the_other_slot() {
+    let mut device = device();
+    install(&mut device, &vm1(1)).expect("installed");
+    let lease = device.lend(0, SlotId::A).expect("lent");
+    device.remove(0).expect("removed");
+    open(&mut device, &vm1(2)).expect("opened in the other");
+    device.give_back(lease).expect("given back");
+    open(&mut device, &vm1(3)).expect("opened");
+    let transfer = |device: &Device| status(device).transfer.map(|t| (t.slot, t.sequence));
+    assert_eq!(transfer(&device), Some((SlotId::A, 3)));
+    send(&mut device, &vm1(3)).expect("sent");
+    device = restart(device);
+    assert_eq!(transfer(&device), Some((SlotId::A, 3)));
+}
+
+#[test]
 fn a_lease_of_another_store_is_not_taken() {
     let (mut one, mut other) = (device(), device());
     install(&mut one, &vm1(1)).expect("installed");
