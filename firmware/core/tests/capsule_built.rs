@@ -107,7 +107,11 @@ fn the_thermometer_answers() {
     assert_eq!(put.code, NOT_ALLOWED);
     assert_eq!(running.memory(), 8192);
     assert_eq!(running.resources().len(), 4);
-    assert!(board.log().contains(&"vm1: served 21.56 °C as no. 1".into()));
+    assert!(
+        board
+            .log()
+            .contains(&"vm1: served 21.56 °C as no. 1".into())
+    );
     // Its memory does not fill up.
     for _ in 0..1000 {
         let answer = running.call(GET, &message("temperature", b"")).unwrap();
@@ -200,8 +204,5 @@ fn no_attack_gets_through() {
         attack("huge"),
         Fault::BadAnswer(BadAnswer::TooLong(_))
     ));
-    assert_eq!(
-        ask(&capsule, &board, "fine"),
-        Ok((CONTENT, "fine".into()))
-    );
+    assert_eq!(ask(&capsule, &board, "fine"), Ok((CONTENT, "fine".into())));
 }

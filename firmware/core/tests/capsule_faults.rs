@@ -33,7 +33,10 @@ fn a_capsule_answers() {
     assert_eq!(running.memory(), 65_536);
     for _ in 0..3 {
         let answer = running.call(GET, b"\xb4path").unwrap();
-        assert_eq!((answer.code, &answer.message[..]), (CONTENT, &b"\xc0\xffok"[..]));
+        assert_eq!(
+            (answer.code, &answer.message[..]),
+            (CONTENT, &b"\xc0\xffok"[..])
+        );
         assert!((1..1000).contains(&running.fuel_used()));
     }
 }
@@ -304,7 +307,10 @@ fn an_answer_outside_of_memory_is_a_fault() {
         run: "(i32.store (i32.const 40) (i32.const 65530)) (i32.store (i32.const 44) (i32.const 7))",
         ..Parts::default()
     });
-    assert!(matches!(fault, Fault::Trapped(TrapReason::Other(_))), "{fault:?}");
+    assert!(
+        matches!(fault, Fault::Trapped(TrapReason::Other(_))),
+        "{fault:?}"
+    );
 }
 
 #[test]
@@ -350,7 +356,10 @@ fn a_job_runs_and_reports_its_own_errors() {
     assert_eq!(job(0).run(&board, b"abc"), Ok(b"abc".to_vec()));
     assert_eq!(job(0).run(&board, b""), Ok(vec![]));
     assert_eq!(job(1).run(&board, b"abc"), Err(Fault::Job("abc".into())));
-    assert_eq!(job(1).run(&board, b"a\nb\x1b"), Err(Fault::Job("a b?".into())));
+    assert_eq!(
+        job(1).run(&board, b"a\nb\x1b"),
+        Err(Fault::Job("a b?".into()))
+    );
     assert!(job(0).run(&board, &[7; 16 * 1024]).is_ok());
     assert!(job(0).run(&board, &[7; 16 * 1024 + 1]).is_err());
     // More than its memory.

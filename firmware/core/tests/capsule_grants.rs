@@ -15,7 +15,12 @@ const LOG_API: &str = "ariel:wasm-bindings/log-api@0.0.1";
 #[test]
 fn an_import_needs_its_grant() {
     for (import, call, grant, name) in [
-        (LOG, "(call $info (i32.const 0) (i32.const 0))", Grants::LOG, LOG_API),
+        (
+            LOG,
+            "(call $info (i32.const 0) (i32.const 0))",
+            Grants::LOG,
+            LOG_API,
+        ),
         (
             NEXT_U32,
             "(drop (call $next))",
@@ -182,10 +187,7 @@ fn an_export_of_another_type_is_no_capsule() {
 #[test]
 fn the_kind_has_to_be_the_one_that_is_needed() {
     let mut capsule = persistent(Parts::default());
-    assert_eq!(
-        capsule.run(&Board::default(), b""),
-        Err(Fault::WrongKind)
-    );
+    assert_eq!(capsule.run(&Board::default(), b""), Err(Fault::WrongKind));
     // Signed as a job, and none.
     capsule.kind = Kind::Ephemeral;
     assert_eq!(capsule.check(), Err(Fault::NotACapsule("run")));

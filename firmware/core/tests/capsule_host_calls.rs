@@ -3,9 +3,7 @@
 
 mod capsule_common;
 
-use capsule_common::{
-    Board, LOG, NEXT_U32, NOW, Parts, RANDOM_BYTES, SLEEP, TRIGGER, persistent,
-};
+use capsule_common::{Board, LOG, NEXT_U32, NOW, Parts, RANDOM_BYTES, SLEEP, TRIGGER, persistent};
 use sealift_core::capsule::{
     Category, FUEL_PER_BYTE, FUEL_PER_MS, Fault, HostTrap, MAX_LOG_LINE, MAX_LOG_LINES, MAX_RANDOM,
     MAX_TRANSFER, TrapReason,
@@ -36,7 +34,11 @@ fn a_flood_of_log_lines_is_cut_and_ends() {
     let lines = usize::try_from(MAX_LOG_LINES).unwrap();
     assert_eq!(log.len(), lines + 1);
     assert!(log[..lines].iter().all(|line| line == "vm1: path"));
-    assert!(log[lines].ends_with("more lines left out)"), "{}", log[lines]);
+    assert!(
+        log[lines].ends_with("more lines left out)"),
+        "{}",
+        log[lines]
+    );
 }
 
 #[test]

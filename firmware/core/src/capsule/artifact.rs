@@ -46,7 +46,11 @@ impl ArtifactBytes {
         // Within the capacity, so the address stays.
         buffer.resize(start.saturating_add(len), 0);
         let mut offset = 0_u32;
-        for piece in buffer.get_mut(start..).unwrap_or_default().chunks_mut(PIECE) {
+        for piece in buffer
+            .get_mut(start..)
+            .unwrap_or_default()
+            .chunks_mut(PIECE)
+        {
             read(offset, piece)?;
             offset = u32::try_from(piece.len()).map_or(offset, |len| offset.saturating_add(len));
         }
@@ -64,7 +68,7 @@ impl ArtifactBytes {
             rest = tail;
             Ok(())
         });
-        copy.unwrap_or_else(|()| Self(Place::Static(&[])))
+        copy.unwrap_or(Self(Place::Static(&[])))
     }
 
     /// Bytes that are always there, used in place; `None` where they are not

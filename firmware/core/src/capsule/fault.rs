@@ -199,11 +199,7 @@ impl fmt::Display for BadAnswer {
             Self::Code(code) => write!(f, "code {}.{:02} is no response", code >> 5, code & 31),
             Self::Malformed => f.write_str("options and payload do not parse"),
             Self::Option(number) => write!(f, "option {number} is not for capsules"),
-            Self::TooLong(len) => write!(
-                f,
-                "{len} bytes; {} is the most",
-                super::MAX_MESSAGE
-            ),
+            Self::TooLong(len) => write!(f, "{len} bytes; {} is the most", super::MAX_MESSAGE),
         }
     }
 }

@@ -142,16 +142,22 @@ fn link_rng<H: Host>(instance: &mut LinkerInstance<'_, State<H>>) -> Result<()> 
     struct Rng;
 
     instance.resource("r-n-g", ResourceType::host::<Rng>(), |_, _| Ok(()))?;
-    instance.func_wrap("[static]r-n-g.next-u32", |mut cx: Context<'_, H>, (): ()| {
-        let mut number = [0; 4];
-        random(&mut cx, &mut number)?;
-        Ok((u32::from_le_bytes(number),))
-    })?;
-    instance.func_wrap("[static]r-n-g.next-u64", |mut cx: Context<'_, H>, (): ()| {
-        let mut number = [0; 8];
-        random(&mut cx, &mut number)?;
-        Ok((u64::from_le_bytes(number),))
-    })?;
+    instance.func_wrap(
+        "[static]r-n-g.next-u32",
+        |mut cx: Context<'_, H>, (): ()| {
+            let mut number = [0; 4];
+            random(&mut cx, &mut number)?;
+            Ok((u32::from_le_bytes(number),))
+        },
+    )?;
+    instance.func_wrap(
+        "[static]r-n-g.next-u64",
+        |mut cx: Context<'_, H>, (): ()| {
+            let mut number = [0; 8];
+            random(&mut cx, &mut number)?;
+            Ok((u64::from_le_bytes(number),))
+        },
+    )?;
     instance.func_wrap(
         "[static]r-n-g.random-bytes",
         |mut cx: Context<'_, H>, (len,): (u32,)| {

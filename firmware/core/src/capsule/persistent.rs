@@ -61,7 +61,9 @@ impl<H: Host> Persistent<H> {
 
         let initialized = initialize.call(running.context(), ());
         let reported = match initialized {
-            Ok((Ok(()),)) => report.call(running.context(), ()).map(|(report,)| report.ok()),
+            Ok((Ok(()),)) => report
+                .call(running.context(), ())
+                .map(|(report,)| report.ok()),
             Ok((Err(()),)) => Ok(None),
             Err(error) => Err(error),
         };

@@ -152,7 +152,10 @@ impl<H: Host> Instance<H> {
             ..
         } = cx.data_mut();
         if *lines_left_out > 0 {
-            host.log(name, &alloc::format!("({lines_left_out} more lines left out)"));
+            host.log(
+                name,
+                &alloc::format!("({lines_left_out} more lines left out)"),
+            );
         }
         result.map_err(|error| fault(&error, limiter.refused()))
     }

@@ -11,8 +11,8 @@ use std::rc::Rc;
 
 use ed25519_compact::{KeyPair, Seed};
 use sealift_core::capsule::{
-    Accuracy, ArtifactBytes, Category, Ephemeral, Fault, Host, Label, Persistent, Reading, Unit,
-    Unavailable, check,
+    Accuracy, ArtifactBytes, Category, Ephemeral, Fault, Host, Label, Persistent, Reading,
+    Unavailable, Unit, check,
 };
 use sealift_engine::{HOST, Target, translator_config};
 use sealift_manifest::{
