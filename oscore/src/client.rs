@@ -1,4 +1,55 @@
 //! The operator side, sans-IO: key exchange, then protected requests.
+//!
+//! A whole exchange with a [`crate::Server`], without a network between them:
+//!
+//! ```
+//! use rand_core::OsRng;
+//! use sealift_oscore::client::edhoc_post;
+//! use sealift_oscore::coap::{Code, Header, Kind, Message};
+//! use sealift_oscore::{ClientHandshake, Identity, Incoming, MAX_DATAGRAM, Server};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let operator = Identity::generate("operator", &mut OsRng)?;
+//! let device = Identity::generate("device", &mut OsRng)?;
+//! let device_credential = device.credential().clone();
+//! let from = "192.0.2.1:40000".parse()?;
+//! let (mut scratch, mut out) = ([0; MAX_DATAGRAM], [0; MAX_DATAGRAM]);
+//!
+//! // 4 sessions, 2 half-open key exchanges.
+//! let mut server: Server<4, 2> = Server::new(device, &[operator.credential().clone()])?;
+//!
+//! // Key exchange: two POSTs.
+//! let header = |mid| Header { kind: Kind::Confirmable, mid, token: b"t" };
+//! let mut datagram = [0; MAX_DATAGRAM];
+//! let (handshake, first) = ClientHandshake::start(&operator, &device_credential, &mut OsRng)?;
+//! let length = edhoc_post(header(1), &first, &mut datagram)?;
+//! let Incoming::Reply(length) =
+//!     server.receive(0, from, &datagram[..length], &mut scratch, &mut OsRng, &mut out)
+//! else { panic!() };
+//! let message_2 = Message::parse(&out[..length])?;
+//! let (third, mut session) = handshake.receive_message_2(message_2.payload, &mut OsRng)?;
+//! let length = edhoc_post(header(2), &third, &mut datagram)?;
+//! let Incoming::Reply(length) =
+//!     server.receive(0, from, &datagram[..length], &mut scratch, &mut OsRng, &mut out)
+//! else { panic!() };
+//! assert_eq!(Message::parse(&out[..length])?.code, Code::CHANGED);
+//!
+//! // A request in the session, and its response.
+//! let (length, sent) =
+//!     session.protect(header(3), Code::GET, |w| w.uri_path("/vm-control"), &mut datagram)?;
+//! let Incoming::Request(request) =
+//!     server.receive(0, from, &datagram[..length], &mut scratch, &mut OsRng, &mut out)
+//! else { panic!() };
+//! assert!(request.inner.path_is(&["vm-control"]));
+//! let length =
+//!     server.respond(request.reply, Code::CONTENT, |w| w.payload(b"status"), &mut out)?;
+//! let response = Message::parse(&out[..length])?;
+//! let mut plain = [0; MAX_DATAGRAM];
+//! let inner = session.unprotect(&sent, &response, &mut plain)?;
+//! assert_eq!((inner.code, inner.payload), (Code::CONTENT, &b"status"[..]));
+//! # Ok(())
+//! # }
+//! ```
 
 use crate::coap::{self, Code, Header, Inner, Message, Writer};
 use crate::context::SecurityContext;
@@ -54,8 +105,12 @@ impl ClientHandshake {
 
 fn prefixed(prefix: &[u8], message: &MessageBuffer) -> Result<EdhocPayload, Error> {
     let mut payload = EdhocPayload::new();
-    payload.extend_from_slice(prefix).map_err(|_| Error::Internal)?;
-    payload.extend_from_slice(message).map_err(|_| Error::Internal)?;
+    payload
+        .extend_from_slice(prefix)
+        .map_err(|_| Error::Internal)?;
+    payload
+        .extend_from_slice(message)
+        .map_err(|_| Error::Internal)?;
     Ok(payload)
 }
 

@@ -81,8 +81,20 @@ impl SecurityContext {
             sequence: 0,
             window: ReplayWindow::default(),
         };
-        expand(&hkdf, from.sender_id, from.id_context, "Key", &mut *context.sender_key)?;
-        expand(&hkdf, from.recipient_id, from.id_context, "Key", &mut *context.recipient_key)?;
+        expand(
+            &hkdf,
+            from.sender_id,
+            from.id_context,
+            "Key",
+            &mut *context.sender_key,
+        )?;
+        expand(
+            &hkdf,
+            from.recipient_id,
+            from.id_context,
+            "Key",
+            &mut *context.recipient_key,
+        )?;
         expand(&hkdf, &[], from.id_context, "IV", &mut context.common_iv)?;
         Ok(context)
     }
@@ -324,7 +336,11 @@ impl ReplayWindow {
                 }
             }
             Some(ahead) => {
-                self.seen = if ahead < WINDOW { self.seen << ahead } else { 0 };
+                self.seen = if ahead < WINDOW {
+                    self.seen << ahead
+                } else {
+                    0
+                };
                 self.seen |= 1;
                 self.next = next;
             }

@@ -86,7 +86,9 @@ impl Credential {
             0xa2 => {
                 read.expect(&[2])?;
                 let subject = read.string(3)?;
-                check_subject(core::str::from_utf8(subject).map_err(|_| CredentialError::Subject)?)?;
+                check_subject(
+                    core::str::from_utf8(subject).map_err(|_| CredentialError::Subject)?,
+                )?;
             }
             _ => return Err(CredentialError::Format),
         }
@@ -101,11 +103,11 @@ impl Credential {
         }
         read.expect(&[0x20, 1, 0x21])?;
         let x: [u8; 32] = read.coordinate()?;
-        let point = decompress(&x).ok_or(CredentialError::PublicKey)?;
+        decompress(&x).ok_or(CredentialError::PublicKey)?;
         if read.skip_if(0x22) {
             entries = entries.checked_sub(1).ok_or(CredentialError::Format)?;
             let y = read.coordinate()?;
-            if !y_coordinates(&point).contains(&y) {
+            if !on_curve(&x, &y) {
                 return Err(CredentialError::PublicKey);
             }
         }
@@ -214,8 +216,7 @@ impl Identity {
     /// # Errors
     /// When the key is out of range, or belongs to another credential.
     pub fn new(private: &[u8; 32], credential: Credential) -> Result<Self, CredentialError> {
-        let secret =
-            SecretKey::from_slice(private).map_err(|_| CredentialError::PrivateKey)?;
+        let secret = SecretKey::from_slice(private).map_err(|_| CredentialError::PrivateKey)?;
         let x = secret.public_key().as_affine().x();
         if !bool::from(x.as_slice().ct_eq(credential.x())) {
             return Err(CredentialError::Mismatch);
@@ -256,12 +257,11 @@ pub(crate) fn decompress(x: &[u8; 32]) -> Option<AffinePoint> {
     AffinePoint::decompress(&(*x).into(), Choice::from(0)).into()
 }
 
-/// The y coordinates of a point and of its negative.
-fn y_coordinates(point: &AffinePoint) -> [[u8; 32]; 2] {
-    [*point, -*point].map(|p| {
-        let encoded = p.to_encoded_point(false);
-        encoded.y().map_or([0; 32], |y| (*y).into())
-    })
+/// Whether x and y are the coordinates of a point of the curve.
+fn on_curve(x: &[u8; 32], y: &[u8; 32]) -> bool {
+    let odd = Choice::from(y[31] & 1);
+    let point = Option::<AffinePoint>::from(AffinePoint::decompress(&(*x).into(), odd));
+    point.is_some_and(|p| p.to_encoded_point(false).y().map(|y| y.as_slice()) == Some(y))
 }
 
 fn check_subject(subject: &str) -> Result<(), CredentialError> {

@@ -118,9 +118,12 @@ pub fn decode_identity(text: &str) -> Result<Identity, PemError> {
     Ok(Identity::new(key, credential)?)
 }
 
-/// The first block, from its first dash, and the text after its last line.
+/// The block that the text starts with, and the text after its last line.
 fn split(text: &str) -> Option<(&str, &str)> {
     let text = text.trim_start();
+    if !text.starts_with("-----BEGIN ") {
+        return None;
+    }
     let end = text.find("-----END ")?;
     let line = text.get(end..)?.find('\n');
     let after = match line {

@@ -91,9 +91,16 @@ impl<'a> OscoreOption<'a> {
         if self.partial_iv.is_none() && self.kid_context.is_none() && self.kid.is_none() {
             return Ok(value);
         }
-        let piv = self.partial_iv.as_ref().map_or(&[] as &[u8], PartialIv::as_bytes);
+        let piv = self
+            .partial_iv
+            .as_ref()
+            .map_or(&[] as &[u8], PartialIv::as_bytes);
         let mut flags = u8::try_from(piv.len()).map_err(|_| Error::Internal)?;
-        flags |= if self.kid_context.is_some() { FLAG_CONTEXT } else { 0 };
+        flags |= if self.kid_context.is_some() {
+            FLAG_CONTEXT
+        } else {
+            0
+        };
         flags |= if self.kid.is_some() { FLAG_KID } else { 0 };
         let mut put = |bytes: &[u8]| value.extend_from_slice(bytes).map_err(|_| Error::Internal);
         put(&[flags])?;

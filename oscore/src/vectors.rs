@@ -39,7 +39,10 @@ fn check_keys(
 
 #[test]
 fn c1_with_salt() {
-    let (a, b) = ("f0910ed7295e6ad4b54fc793154302ff", "ffb14e093c94c9cac9471648b4f98710");
+    let (a, b) = (
+        "f0910ed7295e6ad4b54fc793154302ff",
+        "ffb14e093c94c9cac9471648b4f98710",
+    );
     let (na, nb) = ("4622d4dd6d944168eefb54987c", "4722d4dd6d944169eefb54987c");
     check_keys(&context(SALT, "", "01", None), a, b, na, nb);
     check_keys(&context(SALT, "01", "", None), b, a, nb, na);
@@ -47,7 +50,10 @@ fn c1_with_salt() {
 
 #[test]
 fn c2_without_salt() {
-    let (a, b) = ("321b26943253c7ffb6003b0b64d74041", "e57b5635815177cd679ab4bcec9d7dda");
+    let (a, b) = (
+        "321b26943253c7ffb6003b0b64d74041",
+        "e57b5635815177cd679ab4bcec9d7dda",
+    );
     let (na, nb) = ("bf35ae297d2dace910c52e99f9", "bf35ae297d2dace810c52e99f9");
     check_keys(&context("", "00", "01", None), a, b, na, nb);
     check_keys(&context("", "01", "00", None), b, a, nb, na);
@@ -55,7 +61,10 @@ fn c2_without_salt() {
 
 #[test]
 fn c3_with_id_context() {
-    let (a, b) = ("af2a1300a5e95788b356336eeecd2b92", "e39a0c7c77b43f03b4b39ab9a268699f");
+    let (a, b) = (
+        "af2a1300a5e95788b356336eeecd2b92",
+        "e39a0c7c77b43f03b4b39ab9a268699f",
+    );
     let (na, nb) = ("2ca58fb85ff1b81c0b7181b85e", "2da58fb85ff1b81d0b7181b85e");
     check_keys(&context(SALT, "", "01", Some(ID_CONTEXT)), a, b, na, nb);
     check_keys(&context(SALT, "01", "", Some(ID_CONTEXT)), b, a, nb, na);
@@ -64,7 +73,11 @@ fn c3_with_id_context() {
 /// Protects GET /tv1 as the client with sequence number 20 does and compares with
 /// the vector; unprotects the vector as the server. The vectors carry an outer
 /// Uri-Host, which this crate does not write: option value and payload are compared.
-fn check_request(mut client: SecurityContext, mut server: SecurityContext, vector: &str) -> Binding {
+fn check_request(
+    mut client: SecurityContext,
+    mut server: SecurityContext,
+    vector: &str,
+) -> Binding {
     let vector = hex(vector);
     let vector = Message::parse(&vector).unwrap();
     client.set_sequence(20);
@@ -90,8 +103,7 @@ fn check_request(mut client: SecurityContext, mut server: SecurityContext, vecto
     binding
 }
 
-const REQUEST_C4: &str =
-    "44025d1f00003974396c6f63616c686f7374620914ff612f1092f1776f1c1668b3825e";
+const REQUEST_C4: &str = "44025d1f00003974396c6f63616c686f7374620914ff612f1092f1776f1c1668b3825e";
 
 #[test]
 fn c4_request() {
@@ -122,7 +134,8 @@ fn c6_request_with_id_context() {
 
 #[test]
 fn c7_and_c8_responses() {
-    let with_request_nonce = hex("64445d1f0000397490ffdbaad1e9a7e7b2a813d3c31524378303cdafae119106");
+    let with_request_nonce =
+        hex("64445d1f0000397490ffdbaad1e9a7e7b2a813d3c31524378303cdafae119106");
     let with_own_nonce =
         hex("64445d1f00003974920100ff4d4c13669384b67354b2b6175ff4b8658c666a6cf88e");
     let mut client = context(SALT, "", "01", None);
@@ -139,7 +152,13 @@ fn c7_and_c8_responses() {
     };
     let mut out = [0; 128];
     let (length, answered) = server
-        .protect_response(binding, header, Code::CONTENT, |w| w.payload(b"Hello World!"), &mut out)
+        .protect_response(
+            binding,
+            header,
+            Code::CONTENT,
+            |w| w.payload(b"Hello World!"),
+            &mut out,
+        )
         .unwrap();
     assert_eq!(out[..length], with_request_nonce);
     assert_eq!(server.sequence(), 0);

@@ -20,7 +20,10 @@ fn key_exchange_then_requests() {
     assert_eq!(peer, PeerIndex(1));
     assert_eq!(bob.read(&sent, &reply), b"\x01hello");
     let message = Message::parse(&reply).unwrap();
-    assert_eq!((message.kind, message.code), (Kind::Acknowledgement, Code::CHANGED));
+    assert_eq!(
+        (message.kind, message.code),
+        (Kind::Acknowledgement, Code::CHANGED)
+    );
     // A new address does not matter: the session is known by its keys.
     bob.from = address(99);
     bob.works(&mut device);
@@ -100,7 +103,9 @@ fn combine(request: &[u8], message_3: &[u8]) -> Vec<u8> {
         writer.option(option.number, option.value).unwrap();
     }
     writer.option(21, &[]).unwrap();
-    writer.payload(&[message_3, message.payload].concat()).unwrap();
+    writer
+        .payload(&[message_3, message.payload].concat())
+        .unwrap();
     writer.as_bytes().to_vec()
 }
 
@@ -125,12 +130,15 @@ fn non_confirmable_requests_get_non_confirmable_replies() {
         mids.push(message.mid);
     }
     assert_ne!(mids[0], mids[1]);
-    let plain = Writer::message(&mut out, common::header(9), Code::GET).unwrap();
+    let plain = Writer::message(&mut out, header(9), Code::GET).unwrap();
     let mut plain = plain.as_bytes().to_vec();
     plain[0] |= 0x10;
     let refused = device.take(client.from, &plain);
     let message = Message::parse(refused.reply()).unwrap();
-    assert_eq!((message.kind, message.code), (Kind::NonConfirmable, Code::UNAUTHORIZED));
+    assert_eq!(
+        (message.kind, message.code),
+        (Kind::NonConfirmable, Code::UNAUTHORIZED)
+    );
 }
 
 #[test]
@@ -140,7 +148,12 @@ fn ping_is_answered_and_unprotected_requests_are_not() {
         device.take(address(1), &[0x40, 0, 0x12, 0x34]),
         Outcome::Reply(vec![0x70, 0, 0x12, 0x34])
     );
-    for path in ["/", "/.well-known/core", "/vm-control", "/.well-known/edhoc"] {
+    for path in [
+        "/",
+        "/.well-known/core",
+        "/vm-control",
+        "/.well-known/edhoc",
+    ] {
         let mut out = [0; 100];
         let mut writer = Writer::message(&mut out, header(1), Code::GET).unwrap();
         writer.uri_path(path).unwrap();
@@ -181,7 +194,10 @@ fn response_that_cannot_be_built_is_an_empty_5_00() {
     );
     let mut scratch = [0; 200];
     let message = Message::parse(&out[..length]).unwrap();
-    let inner = client.context.unprotect(&sent, &message, &mut scratch).unwrap();
+    let inner = client
+        .context
+        .unprotect(&sent, &message, &mut scratch)
+        .unwrap();
     assert_eq!(inner.code, Code::INTERNAL_SERVER_ERROR);
 }
 

@@ -59,13 +59,19 @@ fn replay_is_refused() {
     // With another message ID neither, even from the same address.
     let mut renumbered = request.clone();
     renumbered[3] ^= 1;
-    assert_eq!(device.take(client.from, &renumbered).code(), Code::UNAUTHORIZED);
+    assert_eq!(
+        device.take(client.from, &renumbered).code(),
+        Code::UNAUTHORIZED
+    );
     assert_eq!(device.executed, 1);
     // And still not when its response is no longer kept.
     for _ in 0..10 {
         client.works(&mut device);
     }
-    assert_eq!(device.take(client.from, &request).code(), Code::UNAUTHORIZED);
+    assert_eq!(
+        device.take(client.from, &request).code(),
+        Code::UNAUTHORIZED
+    );
     client.works(&mut device);
 }
 
@@ -89,7 +95,9 @@ fn forged_high_sequence_number_does_not_move_the_window() {
     let kid = *message.option(9).unwrap().last().unwrap();
     let mut out = [0; 200];
     let mut writer = Writer::message(&mut out, header(99), Code::POST).unwrap();
-    writer.option(9, &[0x0d, 0xff, 0xff, 0xff, 0xff, 0xff, kid]).unwrap();
+    writer
+        .option(9, &[0x0d, 0xff, 0xff, 0xff, 0xff, 0xff, kid])
+        .unwrap();
     writer.payload(message.payload).unwrap();
     let refused = device.take(client.from, writer.as_bytes());
     assert_eq!(refused.code(), Code::BAD_REQUEST);
@@ -157,7 +165,11 @@ fn by_value_stranger_is_refused() {
     assert_eq!(payload(refused.reply()), [1, 0x60]);
     assert_eq!(device.server.last_error(), Some(Error::UnknownPeer));
     assert_eq!(device.session_ids(), sessions);
-    let mut stranger = Client { context, from: address(9), mid: 3 };
+    let mut stranger = Client {
+        context,
+        from: address(9),
+        mid: 3,
+    };
     let (request, _) = stranger.request(b"let me in");
     assert_eq!(device.take(address(9), &request).code(), Code::UNAUTHORIZED);
     assert_eq!(device.executed, 0);
@@ -171,7 +183,10 @@ fn stranger_with_the_credential_of_a_peer_but_not_its_key_is_refused() {
     // The stranger's own key under the name and identifier of the peer.
     let own = identity(66, "alice");
     let mut bytes = own.credential().as_bytes().to_vec();
-    let at = bytes.windows(4).position(|w| w == own.credential().kid()).unwrap();
+    let at = bytes
+        .windows(4)
+        .position(|w| w == own.credential().kid())
+        .unwrap();
     bytes[at..at + 4].copy_from_slice(known.kid());
     let twin = Credential::parse(&bytes).unwrap();
     assert_eq!(twin.kid(), known.kid());
@@ -182,7 +197,10 @@ fn stranger_with_the_credential_of_a_peer_but_not_its_key_is_refused() {
     let (third, _) = handshake
         .receive_message_2(&payload(message_2.reply()), &mut rng)
         .unwrap();
-    assert_eq!(device.take(address(9), &post(2, &third)).code(), Code::BAD_REQUEST);
+    assert_eq!(
+        device.take(address(9), &post(2, &third)).code(),
+        Code::BAD_REQUEST
+    );
     client.works(&mut device);
 }
 
@@ -203,7 +221,14 @@ fn garbage_with_an_edhoc_option_does_not_end_a_session() {
     let (mut device, mut client) = established();
     let sessions = device.session_ids();
     for kid in 0..=255_u8 {
-        for garbage in [&[][..], &[0xff], &[0x40], &[0x58, 0x20, 1, 2], &[0x4a; 40], &[0xbf; 30]] {
+        for garbage in [
+            &[][..],
+            &[0xff],
+            &[0x40],
+            &[0x58, 0x20, 1, 2],
+            &[0x4a; 40],
+            &[0xbf; 30],
+        ] {
             let mut out = [0; 200];
             let mut writer = Writer::message(&mut out, header(u16::from(kid)), Code::POST).unwrap();
             writer.option(9, &[0x09, 0x00, kid]).unwrap();
@@ -229,11 +254,20 @@ fn forged_message_3_does_not_end_a_half_open_exchange() {
     for at in 1..third.len() {
         let mut forged = third.clone();
         forged[at] ^= 0x10;
-        assert_eq!(device.take(address(1), &post(2, &forged)).code(), Code::BAD_REQUEST);
-        assert_eq!(device.take(address(1), &post(2, &third[..at])).code(), Code::BAD_REQUEST);
+        assert_eq!(
+            device.take(address(1), &post(2, &forged)).code(),
+            Code::BAD_REQUEST
+        );
+        assert_eq!(
+            device.take(address(1), &post(2, &third[..at])).code(),
+            Code::BAD_REQUEST
+        );
     }
     assert_eq!(device.server.sessions().count(), 0);
-    assert_eq!(device.take(address(1), &post(2, &third)).code(), Code::CHANGED);
+    assert_eq!(
+        device.take(address(1), &post(2, &third)).code(),
+        Code::CHANGED
+    );
 }
 
 #[test]
@@ -258,7 +292,10 @@ fn forged_response_is_refused_and_the_genuine_one_still_taken() {
     // A response to another request.
     let crossed = Message::parse(&first_reply).unwrap();
     assert_eq!(
-        client.context.unprotect(&second_sent, &crossed, &mut scratch).unwrap_err(),
+        client
+            .context
+            .unprotect(&second_sent, &crossed, &mut scratch)
+            .unwrap_err(),
         Error::Authentication
     );
     let start = first_reply.len() - crossed.payload.len();
@@ -266,11 +303,19 @@ fn forged_response_is_refused_and_the_genuine_one_still_taken() {
         let mut forged = first_reply.clone();
         forged[bit / 8] ^= 1 << (bit % 8);
         let forged = Message::parse(&forged).unwrap();
-        assert!(client.context.unprotect(&first_sent, &forged, &mut scratch).is_err());
+        assert!(
+            client
+                .context
+                .unprotect(&first_sent, &forged, &mut scratch)
+                .is_err()
+        );
     }
     let plain = Message::parse(&[0x60, 0x81, 0, 1]).unwrap();
     assert_eq!(
-        client.context.unprotect(&first_sent, &plain, &mut scratch).unwrap_err(),
+        client
+            .context
+            .unprotect(&first_sent, &plain, &mut scratch)
+            .unwrap_err(),
         Error::NotProtected
     );
     assert_eq!(client.read(&first_sent, &first_reply), b"\x01a");
@@ -301,12 +346,24 @@ fn malformed_key_exchange_messages_are_refused() {
         (message_1(&[0x82, 2, 3], &x, &[0x0e]), Error::EdhocSuite),
         (message_1(&[0], &x, &[0x0e]), Error::EdhocSuite),
         (message_1(&[2], &x, &[]), Error::EdhocMessage),
-        (message_1(&[2], &x, &[0x48, 1, 2, 3, 4, 5, 6, 7, 8]), Error::EdhocMessage),
+        (
+            message_1(&[2], &x, &[0x48, 1, 2, 3, 4, 5, 6, 7, 8]),
+            Error::EdhocMessage,
+        ),
         (message_1(&[2], &x, &[0x0e, 0x20]), Error::EdhocExternal),
-        (message_1(&[2], &x, &[0x0e, 0x01, 0x41, 0x05, 0x21]), Error::EdhocExternal),
-        (message_1(&[2], &x, &[0x0e, 0x01, 0x5a]), Error::EdhocMessage),
+        (
+            message_1(&[2], &x, &[0x0e, 0x01, 0x41, 0x05, 0x21]),
+            Error::EdhocExternal,
+        ),
+        (
+            message_1(&[2], &x, &[0x0e, 0x01, 0x5a]),
+            Error::EdhocMessage,
+        ),
         (message_1(&[2], &x, &[0x0e; 300]), Error::EdhocMessage),
-        ([&[0xf5, 0, 2, 0x58, 0x20], &x[..], &[0x0e]].concat(), Error::EdhocMethod),
+        (
+            [&[0xf5, 0, 2, 0x58, 0x20], &x[..], &[0x0e]].concat(),
+            Error::EdhocMethod,
+        ),
         (vec![0xf5], Error::EdhocMessage),
         (vec![], Error::EdhocMessage),
         (vec![0x0e], Error::NoHandshake),
@@ -326,7 +383,11 @@ fn malformed_key_exchange_messages_are_refused() {
 
 fn with_x(credential: &Credential, x: &[u8; 32]) -> Vec<u8> {
     let _ = credential;
-    [&[0xa1, 8, 0xa1, 1, 0xa3, 1, 2, 0x20, 1, 0x21, 0x58, 0x20], &x[..]].concat()
+    [
+        &[0xa1, 8, 0xa1, 1, 0xa3, 1, 2, 0x20, 1, 0x21, 0x58, 0x20],
+        &x[..],
+    ]
+    .concat()
 }
 
 fn post_any(payload: &[u8]) -> Vec<u8> {
@@ -343,9 +404,8 @@ fn datagrams() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         bytes(80),
         // Header and random options.
-        (0..=8_u8, any::<[u8; 3]>(), bytes(80)).prop_map(|(token, head, rest)| {
-            [&[0x40 | token], &head[..], &rest].concat()
-        }),
+        (0..=8_u8, any::<[u8; 3]>(), bytes(80))
+            .prop_map(|(token, head, rest)| { [&[0x40 | token], &head[..], &rest].concat() }),
         // A random OSCORE option for a random key identifier, perhaps with EDHOC.
         (bytes(20), any::<bool>(), bytes(60)).prop_map(|(option, edhoc, rest)| {
             let mut out = [0; 200];

@@ -56,7 +56,11 @@ impl Resources {
         }
     }
 
-    fn write(&self, answer: &Answer, w: &mut Writer<'_>) -> Result<(), sealift_oscore::coap::Error> {
+    fn write(
+        &self,
+        answer: &Answer,
+        w: &mut Writer<'_>,
+    ) -> Result<(), sealift_oscore::coap::Error> {
         let length = u32::try_from(self.body.len()).unwrap().to_be_bytes();
         match answer {
             Answer::Status => w.payload(&self.status),
@@ -99,7 +103,12 @@ fn serve(
                     Answer::Block(code, _) | Answer::Length(code) | Answer::Empty(code) => code,
                 };
                 let length = server
-                    .respond(request.reply, code, |w| resources.write(&answer, w), &mut out)
+                    .respond(
+                        request.reply,
+                        code,
+                        |w| resources.write(&answer, w),
+                        &mut out,
+                    )
                     .unwrap();
                 lost += 1;
                 if lost == 3 {
@@ -140,8 +149,16 @@ fn client(python: &str, own: &Identity, device: &Identity, extra: &[&str]) -> (O
     };
     let thread = std::thread::spawn(move || serve(&socket, server, resources, &stopping));
     let output = Command::new(python)
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/interop/client.py"))
-        .args(["--cred", cred.to_str().unwrap(), "--peer", peer.to_str().unwrap()])
+        .arg(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/interop/client.py"
+        ))
+        .args([
+            "--cred",
+            cred.to_str().unwrap(),
+            "--peer",
+            peer.to_str().unwrap(),
+        ])
         .args(["--uri", &uri])
         .args(extra)
         .output()
@@ -164,7 +181,9 @@ fn python() -> Option<String> {
 fn aiocoap_exchanges_keys_and_transfers_blocks() {
     let Some(python) = python() else { return };
     let (own, device) = (identity(1, "operator"), identity(2, "device"));
-    let body: Vec<u8> = (0..20_000_u32).map(|n| n.to_le_bytes()[0] ^ n.to_le_bytes()[1]).collect();
+    let body: Vec<u8> = (0..20_000_u32)
+        .map(|n| n.to_le_bytes()[0] ^ n.to_le_bytes()[1])
+        .collect();
     let body_argument = format!("hex:{}", hex::encode(&body));
     for style in ["by-value", "by-key-id"] {
         let (output, received) = client(
@@ -172,11 +191,18 @@ fn aiocoap_exchanges_keys_and_transfers_blocks() {
             &own,
             &device,
             &[
-                "--style", style,
-                "get", "/vm-control",
-                "put", "/vm-control/vm1", &body_argument,
-                "put", "/vm-control/vm1", &body_argument,
-                "get", "/vm-control",
+                "--style",
+                style,
+                "get",
+                "/vm-control",
+                "put",
+                "/vm-control/vm1",
+                &body_argument,
+                "put",
+                "/vm-control/vm1",
+                &body_argument,
+                "get",
+                "/vm-control",
             ],
         );
         let text = String::from_utf8(output.stdout).unwrap();
@@ -184,8 +210,14 @@ fn aiocoap_exchanges_keys_and_transfers_blocks() {
         assert!(output.status.success(), "{text}{errors}");
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 4, "{text}");
-        assert!(lines.iter().all(|l| l.contains("\"protected\": true")), "{text}");
-        assert!(lines[0].contains(&hex::encode("status of the device")), "{text}");
+        assert!(
+            lines.iter().all(|l| l.contains("\"protected\": true")),
+            "{text}"
+        );
+        assert!(
+            lines[0].contains(&hex::encode("status of the device")),
+            "{text}"
+        );
         assert!(lines[1].contains("\"code\": \"2.04\""), "{text}");
         assert!(lines[1].contains("\"payload\": \"00004e20\""), "{text}");
         assert_eq!(received, body);

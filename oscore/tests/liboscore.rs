@@ -2,8 +2,8 @@
 //!
 //! The inputs stay within what liboscore survives: known options, well-formed.
 
-use coap_message::{MessageOption as _, MinimalWritableMessage as _, MutableWritableMessage as _};
 use coap_message::ReadableMessage as _;
+use coap_message::{MessageOption as _, MinimalWritableMessage as _};
 use coap_message_implementations::inmemory_write;
 use liboscore::{AeadAlg, HkdfAlg, OscoreOption, PrimitiveContext, PrimitiveImmutables};
 use proptest::prelude::*;
@@ -51,7 +51,9 @@ fn theirs(sender: &[u8], recipient: &[u8]) -> PrimitiveContext {
     PrimitiveContext::new_from_fresh_material(immutables.unwrap())
 }
 
-fn build(content: &Content) -> impl FnOnce(&mut Writer<'_>) -> Result<(), sealift_oscore::coap::Error> {
+fn build(
+    content: &Content,
+) -> impl FnOnce(&mut Writer<'_>) -> Result<(), sealift_oscore::coap::Error> {
     |writer| {
         for (number, value) in &content.options {
             writer.option(*number, value)?;
@@ -139,7 +141,9 @@ fn our_client(
     });
     let reply = Message::parse(&datagram).unwrap();
     let mut scratch = [0; 1300];
-    let inner = client.unprotect_response(&sent, &reply, &mut scratch).unwrap();
+    let inner = client
+        .unprotect_response(&sent, &reply, &mut scratch)
+        .unwrap();
     assert_eq!(read_ours(&inner), *response);
 }
 
@@ -165,7 +169,13 @@ fn our_server(
     assert_eq!(read_ours(&inner), *request);
     let mut out = [0; 1300];
     let (mut length, answered) = server
-        .protect_response(binding, HEADER, Code(response.code), build(response), &mut out)
+        .protect_response(
+            binding,
+            HEADER,
+            Code(response.code),
+            build(response),
+            &mut out,
+        )
         .unwrap();
     if further {
         length = server
@@ -207,10 +217,12 @@ fn content(codes: &'static [u8]) -> impl Strategy<Value = Content> {
                 .chain(many(27, block1.into_iter().collect()))
                 .collect::<Vec<_>>()
         });
-    (prop::sample::select(codes), options, bytes(600)).prop_map(|(code, options, payload)| Content {
-        code,
-        options,
-        payload,
+    (prop::sample::select(codes), options, bytes(600)).prop_map(|(code, options, payload)| {
+        Content {
+            code,
+            options,
+            payload,
+        }
     })
 }
 

@@ -64,10 +64,7 @@ impl<'a> Iterator for Options<'a> {
 }
 
 /// The first option of `bytes`, or `None` at the end or at a payload marker.
-fn split_option<'a>(
-    bytes: &'a [u8],
-    last: &mut u16,
-) -> Result<Option<(Opt<'a>, &'a [u8])>, Error> {
+fn split_option<'a>(bytes: &'a [u8], last: &mut u16) -> Result<Option<(Opt<'a>, &'a [u8])>, Error> {
     let Some((&head, rest)) = bytes.split_first() else {
         return Ok(None);
     };

@@ -13,8 +13,8 @@ mod option;
 mod write;
 
 pub use error::Error;
-pub(crate) use message::{PAYLOAD_MARKER, single};
 pub use message::{Inner, Message, Opt, Options};
+pub(crate) use message::{PAYLOAD_MARKER, single};
 pub use option::{BlockOption, decode_uint, number};
 pub use write::Writer;
 

@@ -159,9 +159,7 @@ pub(super) fn item(bytes: &[u8]) -> Result<(&[u8], &[u8]), Error> {
         let argument = usize::from(argument);
         (due, rest) = match head >> 5 {
             2 | 3 => {
-                let (_, tail) = tail
-                    .split_at_checked(argument)
-                    .ok_or(Error::EdhocMessage)?;
+                let (_, tail) = tail.split_at_checked(argument).ok_or(Error::EdhocMessage)?;
                 (left, tail)
             }
             4 => (left.saturating_add(argument), tail),
@@ -197,7 +195,7 @@ fn last_item(mut list: &[u8]) -> Result<&[u8], Error> {
 /// Checks a plaintext: a credential identifier that lakers can read (a short
 /// integer, a byte string of at most 8 bytes, or a claims set by value), a MAC,
 /// external authorization data.
-fn plaintext(bytes: &[u8]) -> Result<(), Error> {
+fn check_plaintext(bytes: &[u8]) -> Result<(), Error> {
     let (id_cred, rest) = item(bytes)?;
     match id_cred {
         [0x00..=0x17 | 0x20..=0x37] | [0x40..=0x48, ..] | [0xa1, 0x0e, ..] => {}
@@ -266,8 +264,7 @@ impl<R: CryptoRngCore> CryptoTrait for Guarded<'_, R> {
                 *byte ^= key;
             }
             // C_R, then ID_CRED_R.
-            let readable = connection_id(ciphertext)
-                .and_then(|(_, rest)| plaintext(rest));
+            let readable = connection_id(ciphertext).and_then(|(_, rest)| check_plaintext(rest));
             if let (Err(error), Some(first), Some(key)) =
                 (readable, ciphertext.first(), stream.first_mut())
             {
@@ -307,7 +304,7 @@ impl<R: CryptoRngCore> CryptoTrait for Guarded<'_, R> {
             return Err(EDHOCError::ParsingError);
         }
         let message = self.inner.aes_ccm_decrypt_tag_8(key, iv, ad, ciphertext)?;
-        match self::plaintext(message.as_slice()) {
+        match check_plaintext(message.as_slice()) {
             Ok(()) => Ok(message),
             Err(Error::EdhocExternal) => Err(EDHOCError::EADUnprocessable),
             Err(_) => Err(EDHOCError::ParsingError),

@@ -81,11 +81,7 @@ impl Initiator {
     ///
     /// # Errors
     /// When the responder does not hold the expected credential, or refuses.
-    pub fn finish(
-        self,
-        message_2: &[u8],
-        rng: &mut impl CryptoRngCore,
-    ) -> Result<Finished, Error> {
+    pub fn finish(self, message_2: &[u8], rng: &mut impl CryptoRngCore) -> Result<Finished, Error> {
         let (message_2, ciphertext) = guard::message_2(message_2)?;
         let plaintext_length = ciphertext.len();
         let mut crypto = Guarded::for_message_2(rng, ciphertext);

@@ -39,9 +39,8 @@ fn answer_to(plaintext: &[u8], peers: &[Credential]) -> Result<(), Error> {
     let (processing, ..) = lakers::i_parse_message_2(&wait, &mut crypto, &message_2).unwrap();
     let credential = super::for_lakers(device.credential()).unwrap();
     let own = identity("stranger");
-    let state =
-        lakers::i_verify_message_2(&processing, &mut crypto, credential, own.private_key())
-            .unwrap();
+    let state = lakers::i_verify_message_2(&processing, &mut crypto, credential, own.private_key())
+        .unwrap();
 
     let mut derive = |label, length| {
         let mut context = [0; lakers::MAX_KDF_CONTEXT_LEN];
@@ -59,9 +58,7 @@ fn answer_to(plaintext: &[u8], peers: &[Credential]) -> Result<(), Error> {
         long => std::vec![0x58, long],
     };
     message_3.extend_from_slice(ciphertext.as_slice());
-    responder
-        .finish(&message_3, peers, &mut OsRng)
-        .map(|_| ())
+    responder.finish(&message_3, peers, &mut OsRng).map(|_| ())
 }
 
 #[test]
@@ -79,8 +76,19 @@ fn hostile_plaintexts_of_message_3_are_refused() {
         (by_value.clone(), Error::EdhocAuthentication),
         (by_kid.clone(), Error::EdhocAuthentication),
         // Container lengths that overflow the counter of a skipped item.
-        ([&[0xa1, 0x0e, 0xb8, 0xff][..], &[0xbf; 60], mac].concat(), Error::EdhocMessage),
-        ([&[0xa1, 0x0e, 0x98, 0xff][..], &[0x98, 0xff].repeat(30)[..], mac].concat(), Error::EdhocMessage),
+        (
+            [&[0xa1, 0x0e, 0xb8, 0xff][..], &[0xbf; 60], mac].concat(),
+            Error::EdhocMessage,
+        ),
+        (
+            [
+                &[0xa1, 0x0e, 0x98, 0xff][..],
+                &[0x98, 0xff].repeat(30)[..],
+                mac,
+            ]
+            .concat(),
+            Error::EdhocMessage,
+        ),
         ([&[0xb8, 0x80][..], &[0; 100]].concat(), Error::EdhocMessage),
         // External authorization data as long as a message holds.
         (external(&by_kid, 1, 160), Error::EdhocMessage),
@@ -90,19 +98,25 @@ fn hostile_plaintexts_of_message_3_are_refused() {
         // Identifiers of other kinds and lengths.
         ([&[0x57][..], &[7; 23], mac].concat(), Error::EdhocMessage),
         ([&[0x40], mac].concat(), Error::UnknownPeer),
-        ([&[0xa1, 0x22, 0x41, 0x01], mac].concat(), Error::EdhocMessage),
+        (
+            [&[0xa1, 0x22, 0x41, 0x01], mac].concat(),
+            Error::EdhocMessage,
+        ),
         (std::vec![0xa1], Error::EdhocMessage),
         (std::vec![0x00], Error::EdhocMessage),
     ] {
-        assert_eq!(answer_to(&plaintext, &peers), Err(error), "{plaintext:02x?}");
+        assert_eq!(
+            answer_to(&plaintext, &peers),
+            Err(error),
+            "{plaintext:02x?}"
+        );
     }
 }
 
 /// What an initiator says to a message_2 whose plaintext is `plaintext`.
 fn response_to(plaintext: &[u8]) -> Result<(), Error> {
     let (own, device) = (identity("own"), identity("device"));
-    let (initiator, message_1) =
-        Initiator::start(&own, device.credential(), &mut OsRng).unwrap();
+    let (initiator, message_1) = Initiator::start(&own, device.credential(), &mut OsRng).unwrap();
     let mut crypto = crypto();
     let (y, g_y) = crypto.p256_generate_key_pair();
     let mut hash = |parts: &[&[u8]]| {
@@ -134,10 +148,22 @@ fn hostile_plaintexts_of_message_2_are_refused() {
         // Well-formed, but for another credential: the keystream above is right.
         ([&[0x05, 0x06], mac].concat(), Error::UnknownPeer),
         ([&[0x05, 0x06], mac, &[0x20]].concat(), Error::EdhocExternal),
-        ([&[0x05, 0xb8, 0xff][..], &[0xbf; 60], mac].concat(), Error::EdhocMessage),
-        ([&[0x05, 0xa1, 0x0e][..], &[0x98, 0xff].repeat(40), mac].concat(), Error::EdhocMessage),
-        ([&[0x57][..], &[1; 23], &[0x06], mac].concat(), Error::EdhocMessage),
-        ([&[0x48, 1, 2, 3, 4, 5, 6, 7, 8, 0x06], mac].concat(), Error::EdhocMessage),
+        (
+            [&[0x05, 0xb8, 0xff][..], &[0xbf; 60], mac].concat(),
+            Error::EdhocMessage,
+        ),
+        (
+            [&[0x05, 0xa1, 0x0e][..], &[0x98, 0xff].repeat(40), mac].concat(),
+            Error::EdhocMessage,
+        ),
+        (
+            [&[0x57][..], &[1; 23], &[0x06], mac].concat(),
+            Error::EdhocMessage,
+        ),
+        (
+            [&[0x48, 1, 2, 3, 4, 5, 6, 7, 8, 0x06], mac].concat(),
+            Error::EdhocMessage,
+        ),
         (std::vec![0x05], Error::EdhocMessage),
         (std::vec![], Error::EdhocMessage),
     ] {
@@ -156,7 +182,10 @@ fn malformed_message_2_is_refused() {
         (&[2, 2], Error::PeerRefused(2)),
         (&[0x20, 0x60], Error::PeerRefused(-1)),
         (&[&[0x58, 40][..], &[0xff; 40]].concat(), Error::EdhocKey),
-        (&[&[0x58, 0xff][..], &device.credential().x()[..], &[0; 223]].concat(), Error::EdhocMessage),
+        (
+            &[&[0x58, 0xff][..], &device.credential().x()[..], &[0; 223]].concat(),
+            Error::EdhocMessage,
+        ),
     ] {
         let (initiator, _) = Initiator::start(&own, device.credential(), &mut OsRng).unwrap();
         let refused = initiator.finish(message_2, &mut OsRng).map(|_| ());

@@ -1,10 +1,10 @@
 //! `POST /.well-known/edhoc`: message_1 and message_3 (RFC 9528 appendix A.2).
 
 use super::{Envelope, HalfOpen, Incoming, PeerIndex, Server, Session, SessionId};
+use crate::Error;
 use crate::coap::{Code, Message, Writer, number};
 use crate::context::SecurityContext;
 use crate::edhoc::{self, COMPACT_IDS, ConnId, Responder};
-use crate::Error;
 use heapless::Vec;
 use rand_core::CryptoRngCore;
 
@@ -39,9 +39,7 @@ impl<const SESSIONS: usize, const PENDING: usize, const PEERS: usize, const REPL
             return self.refuse(&envelope, Code::BAD_OPTION, Error::EdhocMessage, out);
         }
         let done = match message.payload.split_first() {
-            Some((&FIRST, message_1)) => {
-                self.message_1(now_ms, &envelope, message_1, rng, out)
-            }
+            Some((&FIRST, message_1)) => self.message_1(now_ms, &envelope, message_1, rng, out),
             _ => self.message_3(&envelope, message.payload, rng, out),
         };
         match done {
@@ -136,9 +134,9 @@ impl<const SESSIONS: usize, const PENDING: usize, const PEERS: usize, const REPL
             context,
             used: self.tick,
         };
-        let gone = self
-            .sessions
-            .insert_fair(session, |session| session.peer, |session| session.used);
+        let gone =
+            self.sessions
+                .insert_fair(session, |session| session.peer, |session| session.used);
         if let Some(gone) = gone {
             self.replies.retain(|kept| kept.session != gone.id);
         }
@@ -154,7 +152,10 @@ impl<const SESSIONS: usize, const PENDING: usize, const PEERS: usize, const REPL
                 let id = id.as_slice();
                 id != c_i.as_slice()
                     && self.sessions.iter().all(|s| s.context.recipient_id() != id)
-                    && self.pending.iter().all(|half| half.responder.c_r().as_slice() != id)
+                    && self
+                        .pending
+                        .iter()
+                        .all(|half| half.responder.c_r().as_slice() != id)
             })
     }
 }

@@ -1,10 +1,10 @@
 //! Requests with an OSCORE option, and their responses.
 
 use super::{Envelope, Incoming, Reply, Request, Server};
+use crate::Error;
 use crate::coap::{self, Code, Message, Writer, number};
 use crate::edhoc;
 use crate::protect::OscoreOption;
-use crate::Error;
 use rand_core::CryptoRngCore;
 
 impl<const SESSIONS: usize, const PENDING: usize, const PEERS: usize, const REPLIES: usize>

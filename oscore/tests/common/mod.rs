@@ -184,7 +184,12 @@ impl Client {
             .receive_message_2(&payload(message_2.reply()), &mut rng)
             .unwrap();
         let done = device.take(from, &post(2, &third));
-        assert_eq!(done.code(), Code::CHANGED, "{:?}", device.server.last_error());
+        assert_eq!(
+            done.code(),
+            Code::CHANGED,
+            "{:?}",
+            device.server.last_error()
+        );
         Self {
             context,
             from,
@@ -214,7 +219,10 @@ impl Client {
     pub(crate) fn read(&self, sent: &Sent, reply: &[u8]) -> Vec<u8> {
         let mut scratch = [0; MAX_DATAGRAM];
         let message = Message::parse(reply).unwrap();
-        let inner = self.context.unprotect(sent, &message, &mut scratch).unwrap();
+        let inner = self
+            .context
+            .unprotect(sent, &message, &mut scratch)
+            .unwrap();
         assert_eq!(inner.code, Code::CONTENT);
         inner.payload.to_vec()
     }
