@@ -145,7 +145,6 @@ pub fn verify(
     let payload = match (manifest.delivery, payload) {
         (Delivery::Integrated, PayloadAt::Envelope) => rest,
         (Delivery::Integrated, PayloadAt::Beside(_)) => return Err(Error::TwoPayloads),
-        (Delivery::Detached, _) if !rest.is_empty() => return Err(Problem::TrailingBytes.into()),
         (Delivery::Detached, PayloadAt::Envelope) => return Err(Error::NoPayload),
         (Delivery::Detached, PayloadAt::Beside(payload)) => payload,
     };

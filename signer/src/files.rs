@@ -83,11 +83,6 @@ pub fn write_key_pair(path: &Path, key: &Key, passphrase: Option<&str>) -> Resul
     if public_path == path {
         return Err(Error::Exists(public_path));
     }
-    for path in [path, &public_path] {
-        if path.symlink_metadata().is_ok() {
-            return Err(Error::Exists(path.to_owned()));
-        }
-    }
     let secret = key.to_pem(passphrase)?;
     let public = to_public_pem(key.public())?;
     write_new(path, 0o600, secret.as_bytes())?;

@@ -7,6 +7,8 @@ use std::fmt;
 use ed25519_compact::{KeyPair, Noise, Seed};
 use pkcs8::der::asn1::{BitStringRef, OctetStringRef};
 use pkcs8::der::{Decode, Encode, pem::LineEnding};
+use pkcs8::pkcs5::pbes2;
+use pkcs8::pkcs5::scrypt;
 use pkcs8::spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 use pkcs8::{Document, EncryptedPrivateKeyInfo, ObjectIdentifier, PrivateKeyInfo, SecretDocument};
 use rand_core::{OsRng, RngCore};
@@ -20,6 +22,11 @@ const ED25519: AlgorithmIdentifierRef<'static> = AlgorithmIdentifierRef {
     oid: ObjectIdentifier::new_unwrap("1.3.101.112"),
     parameters: None,
 };
+
+/// The cost of trying a passphrase: log2 of N, r and p. As hard as N = 2^17
+/// with p = 1, in 16 MiB of memory instead of 128, because OpenSSL refuses to
+/// read keys that need more than 32.
+const SCRYPT: (u8, u32, u32) = (14, 8, 5);
 
 const PRIVATE: &str = "PRIVATE KEY";
 const ENCRYPTED: &str = "ENCRYPTED PRIVATE KEY";
@@ -98,7 +105,7 @@ impl Key {
                 SecretDocument::encode_msg(&info).map_err(|e| failed(e.into()))?,
             ),
             Some("") => return Err(Error::EmptyPassphrase),
-            Some(passphrase) => (ENCRYPTED, info.encrypt(OsRng, passphrase).map_err(failed)?),
+            Some(passphrase) => (ENCRYPTED, encrypt(&info, passphrase)?),
         };
         document
             .to_pem(label, LineEnding::LF)
@@ -123,6 +130,11 @@ impl Key {
                 let document = info
                     .decrypt(passphrase)
                     .map_err(|_| Error::WrongPassphrase)?;
+                // CBC has no check of its own: by chance, the wrong passphrase
+                // gives bytes that only look like a document.
+                if PrivateKeyInfo::try_from(document.as_bytes()).is_err() {
+                    return Err(Error::WrongPassphrase);
+                }
                 Self::from_info(document.as_bytes()).ok_or_else(not_a_key)
             }
             _ => Err(not_a_key()),
@@ -149,6 +161,21 @@ impl Key {
             _ => Some(key),
         }
     }
+}
+
+/// Encrypts with PBES2: scrypt and AES-256-CBC.
+fn encrypt(info: &PrivateKeyInfo<'_>, passphrase: &str) -> Result<SecretDocument> {
+    let failed = |e: &dyn fmt::Display| Error::KeyGeneration(e.to_string());
+    let (mut salt, mut iv) = ([0; 16], [0; 16]);
+    for random in [&mut salt, &mut iv] {
+        OsRng.try_fill_bytes(random).map_err(|e| failed(&e))?;
+    }
+    let (log_n, r, p) = SCRYPT;
+    let cost = scrypt::Params::new(log_n, r, p, 32).map_err(|e| failed(&e))?;
+    let parameters =
+        pbes2::Parameters::scrypt_aes256cbc(cost, &salt, &iv).map_err(|e| failed(&e))?;
+    info.encrypt_with_params(parameters, passphrase)
+        .map_err(|e| failed(&e))
 }
 
 /// A public key as SubjectPublicKeyInfo in PEM (RFC 8410, section 4).
@@ -228,6 +255,11 @@ mod tests {
             Err(Error::WrongPassphrase)
         ));
         assert!(matches!(read(None), Err(Error::PassphraseNeeded)));
+        assert_ne!(
+            *pem,
+            *key.to_pem(Some("open sesame")).expect("pem"),
+            "salted"
+        );
         assert!(matches!(key.to_pem(Some("")), Err(Error::EmptyPassphrase)));
     }
 
