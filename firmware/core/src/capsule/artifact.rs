@@ -66,7 +66,7 @@ impl ArtifactBytes {
             let (head, tail) = rest.split_at_checked(piece.len()).ok_or(())?;
             piece.copy_from_slice(head);
             rest = tail;
-            Ok(())
+            Ok::<(), ()>(())
         });
         copy.unwrap_or(Self(Place::Static(&[])))
     }
