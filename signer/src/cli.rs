@@ -1,7 +1,7 @@
-//! Arguments, passphrases and what is printed.
+//! Arguments, and what is printed.
 
 use std::fmt::Write as _;
-use std::io::{self, ErrorKind, IsTerminal, Write as _};
+use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
@@ -9,7 +9,8 @@ use sealift_engine::{DEFAULT_CLASS, DEFAULT_FUEL, DEFAULT_MEMORY, DEFAULT_STACK,
 use signer::{
     Checked, Error, Grants, Inspection, Key, Kind, PayloadAt, Result, SignRequest, Signed, Target,
 };
-use zeroize::Zeroizing;
+
+use crate::passphrase::{PassphraseSource, ask, ask_twice};
 
 /// Translates Wasm capsules to Pulley bytecode and signs them, offline.
 ///
@@ -43,14 +44,6 @@ struct Keygen {
     passphrase: bool,
     #[command(flatten)]
     source: PassphraseSource,
-}
-
-#[derive(Args)]
-struct PassphraseSource {
-    /// Read the passphrase from the first line of this file; else it comes
-    /// from SIGNER_PASSPHRASE or the terminal
-    #[arg(long, value_name = "FILE")]
-    passphrase_file: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -347,49 +340,6 @@ fn read_key(path: &Path, source: &PassphraseSource) -> Result<Key> {
     };
     let name = path.display().to_string();
     Key::from_pem(&pem, &name, passphrase.as_ref().map(|text| text.as_str()))
-}
-
-impl PassphraseSource {
-    /// The passphrase from file or environment, if there is one.
-    fn given(&self) -> Result<Option<Zeroizing<String>>> {
-        if let Some(path) = &self.passphrase_file {
-            let bytes = Zeroizing::new(signer::read(path)?);
-            let line = bytes
-                .split(|byte| matches!(byte, b'\n' | b'\r'))
-                .next()
-                .unwrap_or_default();
-            let text = std::str::from_utf8(line).map_err(|_| Error::WrongPassphrase)?;
-            if text.is_empty() {
-                return Err(Error::EmptyPassphrase);
-            }
-            return Ok(Some(Zeroizing::new(text.to_owned())));
-        }
-        match std::env::var("SIGNER_PASSPHRASE") {
-            Ok(text) if !text.is_empty() => Ok(Some(Zeroizing::new(text))),
-            _ => Ok(None),
-        }
-    }
-}
-
-/// Asks at the terminal; a script is told what to do instead.
-fn ask(prompt: &str) -> Result<Zeroizing<String>> {
-    if !io::stdin().is_terminal() {
-        return Err(Error::PassphraseNeeded);
-    }
-    rpassword::prompt_password(prompt)
-        .map(Zeroizing::new)
-        .map_err(|_| Error::PassphraseNeeded)
-}
-
-fn ask_twice() -> Result<Zeroizing<String>> {
-    let first = ask("New passphrase: ")?;
-    if first.is_empty() {
-        return Err(Error::EmptyPassphrase);
-    }
-    if *ask("The same again: ")? != *first {
-        return Err(Error::PassphrasesDiffer);
-    }
-    Ok(first)
 }
 
 fn print_json(value: &impl serde::Serialize) -> Result<()> {

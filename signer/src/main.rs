@@ -1,6 +1,7 @@
 //! The `signer` command.
 
 mod cli;
+mod passphrase;
 
 use std::process::ExitCode;
 

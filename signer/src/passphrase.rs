@@ -1,0 +1,61 @@
+//! Where passphrases come from: a file, the environment, the terminal.
+
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+
+use clap::Args;
+use signer::{Error, Result};
+use zeroize::Zeroizing;
+
+/// Where a passphrase comes from.
+#[derive(Args)]
+pub(crate) struct PassphraseSource {
+    /// Read the passphrase from the first line of this file; else it comes
+    /// from SIGNER_PASSPHRASE or the terminal
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
+}
+
+impl PassphraseSource {
+    /// The passphrase from file or environment, if there is one.
+    pub(crate) fn given(&self) -> Result<Option<Zeroizing<String>>> {
+        if let Some(path) = &self.passphrase_file {
+            let bytes = Zeroizing::new(signer::read(path)?);
+            let line = bytes
+                .split(|byte| matches!(byte, b'\n' | b'\r'))
+                .next()
+                .unwrap_or_default();
+            let text = std::str::from_utf8(line).map_err(|_| Error::WrongPassphrase)?;
+            if text.is_empty() {
+                return Err(Error::EmptyPassphrase);
+            }
+            return Ok(Some(Zeroizing::new(text.to_owned())));
+        }
+        match std::env::var("SIGNER_PASSPHRASE") {
+            Ok(text) if !text.is_empty() => Ok(Some(Zeroizing::new(text))),
+            _ => Ok(None),
+        }
+    }
+}
+
+/// Asks at the terminal; a script is told what to do instead.
+pub(crate) fn ask(prompt: &str) -> Result<Zeroizing<String>> {
+    if !io::stdin().is_terminal() {
+        return Err(Error::PassphraseNeeded);
+    }
+    rpassword::prompt_password(prompt)
+        .map(Zeroizing::new)
+        .map_err(|_| Error::PassphraseNeeded)
+}
+
+/// Asks for a new passphrase, twice.
+pub(crate) fn ask_twice() -> Result<Zeroizing<String>> {
+    let first = ask("New passphrase: ")?;
+    if first.is_empty() {
+        return Err(Error::EmptyPassphrase);
+    }
+    if *ask("The same again: ")? != *first {
+        return Err(Error::PassphrasesDiffer);
+    }
+    Ok(first)
+}
