@@ -201,6 +201,7 @@ fn stranger_with_the_credential_of_a_peer_but_not_its_key_is_refused() {
         device.take(address(9), &post(2, &third)).code(),
         Code::BAD_REQUEST
     );
+    assert_eq!(device.server.last_error(), Some(Error::UnknownPeer));
     client.works(&mut device);
 }
 

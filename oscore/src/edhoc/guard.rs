@@ -64,11 +64,10 @@ pub(super) fn message_2(bytes: &[u8]) -> Result<(EdhocMessageBuffer, Ciphertext2
     Ok((message, ciphertext))
 }
 
-/// Checks the shape of message_3: one byte string that holds more than a tag.
+/// Checks the shape of message_3: one byte string. That it holds more than a tag
+/// is checked where it is decrypted.
 pub(super) fn message_3(bytes: &[u8]) -> Result<EdhocMessageBuffer, Error> {
-    if only_byte_string(bytes)?.len() <= AES_CCM_TAG_LEN {
-        return Err(Error::EdhocMessage);
-    }
+    only_byte_string(bytes)?;
     EdhocMessageBuffer::new_from_slice(bytes).map_err(|_| Error::EdhocMessage)
 }
 

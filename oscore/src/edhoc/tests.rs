@@ -194,6 +194,36 @@ fn malformed_message_2_is_refused() {
 }
 
 #[test]
+fn malformed_message_3_is_refused() {
+    let (own, device) = (identity("own"), identity("device"));
+    let (_, message_1) = Initiator::start(&own, device.credential(), &mut OsRng).unwrap();
+    let choose = |c_i: &super::ConnId| (0..2).map(compact_id).find(|id| id != c_i);
+    let (responder, _) = Responder::start(&device, &message_1, choose, &mut OsRng).unwrap();
+    for message_3 in [
+        &[][..],
+        &[0x40],
+        &[0x43, 1, 2, 3],
+        &[0x48, 1, 2, 3, 4, 5, 6, 7, 8],
+        &[0x4a, 1, 2],
+        &[0x58, 0xff],
+        &[0x58, 0x05, 1, 2, 3, 4, 5],
+        &[&[0x58, 0xff][..], &[7; 255]].concat(),
+        &[0x63, 1, 2, 3],
+        &[0x50; 18],
+    ] {
+        let peers = [own.credential().clone()];
+        let refused = responder
+            .finish(message_3, &peers, &mut OsRng)
+            .map(|_| ())
+            .unwrap_err();
+        assert!(
+            matches!(refused, Error::EdhocMessage | Error::EdhocAuthentication),
+            "{message_3:02x?}"
+        );
+    }
+}
+
+#[test]
 fn compact_identifiers_are_all_different() {
     let mut all: Vec<_> = (0..48).map(|n| compact_id(n).as_slice().to_vec()).collect();
     all.sort();

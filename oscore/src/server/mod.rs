@@ -130,6 +130,9 @@ struct Kept {
 /// - `REPLIES`: responses kept for retransmissions, [`MAX_DATAGRAM`] bytes each.
 ///   With at least as many as sessions, the latest response of each is kept.
 ///
+/// On a 64-bit host a session takes 160 bytes, a half-open key exchange 424, a
+/// peer 168 and a response 1320; `Server<4, 2>` is 8.3 kB in all.
+///
 /// `SESSIONS + PENDING` can be at most 46: connection identifiers have one byte.
 #[derive(Debug)]
 pub struct Server<
