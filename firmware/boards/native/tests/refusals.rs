@@ -144,7 +144,7 @@ fn a_truncated_envelope_is_refused() {
     let bench = Bench::with_v1();
     bench.sign("v2.suit", &v2(2));
     let envelope = bench.read("v2.suit");
-    for length in [1, 2, 100, 400] {
+    for length in [1, 2, 100, 300] {
         bench.write("short.suit", &envelope[..length]);
         bench.refuses(
             &["call", "PUT", "/vm-control/vm1", "--payload", "@short.suit"],

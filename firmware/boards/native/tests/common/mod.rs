@@ -1,4 +1,8 @@
 //! A device with keys and credentials, and the questions that tests ask it.
+#![allow(
+    dead_code,
+    reason = "each test file is a crate of its own and uses a part of this"
+)]
 
 use testbed::{Device, Sign, Workshop};
 

@@ -1,0 +1,403 @@
+//! A whole device in memory: mock flash, real EDHOC and OSCORE, real capsules.
+#![allow(
+    dead_code,
+    reason = "each test file is a crate of its own and uses a part of this"
+)]
+
+#[path = "../capsule_common/mod.rs"]
+pub(crate) mod capsules;
+
+use std::cell::RefCell;
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use ed25519_compact::{KeyPair, Seed};
+use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
+use rand_core::OsRng;
+use sealift_core::{Acceptance, Config, Device, Limits, Policy, Roles};
+use sealift_manifest::{InvokeSpec, Kind, ManifestSpec, PublicKey, Sign, build_envelope};
+use sealift_oscore::coap::{BlockOption, Code, Header, Kind as Type, Message, Writer, number};
+use sealift_oscore::{ClientContext, ClientHandshake, Identity, MAX_DATAGRAM, client};
+use sealift_storage::Layout;
+use sealift_storage::sim::{MockError, MockFlash};
+use sealift_wire::{ComponentStatus, Refusal};
+
+use capsules::{Board, Capsule};
+
+pub(crate) const PAGE: usize = 1024;
+pub(crate) const WORD: usize = 4;
+const SLOT_PAGES: u16 = 24;
+const NAMES: [&str; 2] = ["vm1", "vm2"];
+
+/// Flash that the test can still reach while the device has it.
+#[derive(Clone)]
+pub(crate) struct Flash(pub(crate) Rc<RefCell<MockFlash<WORD, PAGE>>>);
+
+impl ErrorType for Flash {
+    type Error = MockError;
+}
+
+impl ReadNorFlash for Flash {
+    const READ_SIZE: usize = MockFlash::<WORD, PAGE>::READ_SIZE;
+
+    fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), MockError> {
+        self.0.borrow_mut().read(offset, bytes)
+    }
+
+    fn capacity(&self) -> usize {
+        self.0.borrow().capacity()
+    }
+}
+
+impl NorFlash for Flash {
+    const WRITE_SIZE: usize = WORD;
+    const ERASE_SIZE: usize = PAGE;
+
+    fn erase(&mut self, from: u32, to: u32) -> Result<(), MockError> {
+        self.0.borrow_mut().erase(from, to)
+    }
+
+    fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), MockError> {
+        self.0.borrow_mut().write(offset, bytes)
+    }
+}
+
+pub(crate) type TestDevice = Device<Flash, OsRng, Board, 2, WORD, 4>;
+
+/// Shows the device's log where a test fails.
+struct Log;
+
+impl log::Log for Log {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        println!("{}: {}", record.level(), record.args());
+    }
+
+    fn flush(&self) {}
+}
+
+/// A device, and who talks to it.
+pub(crate) struct Rig {
+    pub(crate) device: TestDevice,
+    pub(crate) flash: Flash,
+    pub(crate) board: Board,
+    identity: [u8; 32],
+    credential: sealift_oscore::Credential,
+    pub(crate) op: Identity,
+    pub(crate) app: Identity,
+}
+
+/// A peer with a security context.
+pub(crate) struct Session {
+    context: ClientContext,
+    from: SocketAddr,
+    mid: u16,
+}
+
+/// What came back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) code: Code,
+    pub(crate) payload: Vec<u8>,
+    pub(crate) block1: Option<BlockOption>,
+    pub(crate) block2: Option<BlockOption>,
+}
+
+impl Answer {
+    pub(crate) fn is(&self, refusal: Refusal) -> bool {
+        self.code.0 == refusal.code() && self.payload == refusal.to_string().into_bytes()
+    }
+}
+
+/// A FAKE key. Everybody can make signatures with it.
+fn fake_key() -> KeyPair {
+    KeyPair::from_seed(Seed::new([1; 32]))
+}
+
+/// The envelope of a capsule, with its payload inside, and changes to what is
+/// signed.
+pub(crate) fn envelope(
+    capsule: &Capsule,
+    sequence: u64,
+    change: impl FnOnce(&mut ManifestSpec),
+) -> Vec<u8> {
+    let mut spec = ManifestSpec {
+        sequence_number: sequence,
+        component: "vm1".into(),
+        vendor_id: sealift_engine::DEFAULT_VENDOR_ID,
+        class_id: sealift_engine::DEFAULT_CLASS_ID,
+        payload_digest: [0; 32],
+        payload_size: 0,
+        invoke: InvokeSpec {
+            profile: sealift_engine::HOST.profile().into(),
+            fuel: 1_000_000,
+            memory: 1 << 16,
+            stack: capsule.stack,
+            grants: capsule.grants,
+            kind: capsule.kind,
+            floor: 0,
+            source_digest: [0; 32],
+        },
+    };
+    spec.set_payload(&capsule.artifact).unwrap();
+    change(&mut spec);
+    let key = fake_key();
+    build_envelope(&spec, &[&key as &dyn Sign], Some(&capsule.artifact), None).unwrap()
+}
+
+/// A persistent capsule that answers with this text.
+pub(crate) fn answering(text: &str) -> Capsule {
+    capsules::persistent(capsules::Parts {
+        answer: &format!("\\ff{text}"),
+        ..capsules::Parts::default()
+    })
+}
+
+impl Rig {
+    pub(crate) fn new() -> Self {
+        // Already set by another test of the same process, if it fails.
+        if log::set_logger(&Log).is_ok() {
+            log::set_max_level(log::LevelFilter::Info);
+        }
+        let layout = Layout::new(0, SLOT_PAGES, NAMES);
+        let pages = layout.size(PAGE as u32).unwrap() as usize / PAGE;
+        let flash = Flash(Rc::new(RefCell::new(MockFlash::new(pages))));
+        let identity = Identity::generate("device", &mut OsRng).unwrap();
+        let op = Identity::generate("op", &mut OsRng).unwrap();
+        let app = Identity::generate("app", &mut OsRng).unwrap();
+        let board = Board::default();
+        let private = *identity.private_key();
+        let credential = identity.credential().clone();
+        let device = boot(&flash, &board, identity, &op, &app);
+        Self {
+            device,
+            flash,
+            board,
+            identity: private,
+            credential,
+            op,
+            app,
+        }
+    }
+
+    /// Starts the device anew on what is in its flash.
+    pub(crate) fn reboot(&mut self) {
+        self.flash.0.borrow_mut().power_on();
+        let identity = Identity::new(&self.identity, self.credential.clone()).unwrap();
+        self.device = boot(&self.flash, &self.board, identity, &self.op, &self.app);
+    }
+
+    /// Makes a key exchange as `identity`, from this port.
+    pub(crate) fn connect(&mut self, identity: &Identity, port: u16) -> Option<Session> {
+        let from = SocketAddr::from(([127, 0, 0, 1], port));
+        let (handshake, message_1) =
+            ClientHandshake::start(identity, &self.credential, &mut OsRng).unwrap();
+        let message_2 = self.edhoc(from, 1, &message_1)?;
+        let (message_3, context) = handshake.receive_message_2(&message_2, &mut OsRng).ok()?;
+        self.edhoc(from, 2, &message_3)?;
+        Some(Session {
+            context,
+            from,
+            mid: 100,
+        })
+    }
+
+    pub(crate) fn op(&mut self) -> Session {
+        let op = Identity::new(self.op.private_key(), self.op.credential().clone()).unwrap();
+        self.connect(&op, 1000).unwrap()
+    }
+
+    pub(crate) fn app(&mut self) -> Session {
+        let app = Identity::new(self.app.private_key(), self.app.credential().clone()).unwrap();
+        self.connect(&app, 2000).unwrap()
+    }
+
+    fn edhoc(&mut self, from: SocketAddr, mid: u16, payload: &[u8]) -> Option<Vec<u8>> {
+        let header = Header {
+            kind: Type::Confirmable,
+            mid,
+            token: b"e",
+        };
+        let mut request = [0; MAX_DATAGRAM];
+        let length = client::edhoc_post(header, payload, &mut request).unwrap();
+        let response = self.send(from, &request[..length]);
+        let message = Message::parse(&response).ok()?;
+        (message.code == Code::CHANGED).then(|| message.payload.to_vec())
+    }
+
+    /// Hands a datagram to the device.
+    pub(crate) fn send(&mut self, from: SocketAddr, datagram: &[u8]) -> Vec<u8> {
+        let mut out = [0; MAX_DATAGRAM];
+        let length = self.device.handle_datagram(0, from, datagram, &mut out);
+        out[..length].to_vec()
+    }
+
+    /// One protected request.
+    pub(crate) fn request(
+        &mut self,
+        session: &mut Session,
+        code: Code,
+        path: &str,
+        block1: Option<BlockOption>,
+        block2: Option<BlockOption>,
+        payload: &[u8],
+    ) -> Option<Answer> {
+        let (datagram, sent) = session.protect(code, |writer| {
+            writer.uri_path(path)?;
+            if let Some(block) = block2 {
+                writer.block(number::BLOCK2, block)?;
+            }
+            if let Some(block) = block1 {
+                writer.block(number::BLOCK1, block)?;
+            }
+            writer.payload(payload)
+        });
+        let response = self.send(session.from, &datagram);
+        session.unprotect(&sent, &response)
+    }
+
+    /// A request without a body.
+    pub(crate) fn simple(&mut self, session: &mut Session, code: Code, path: &str) -> Answer {
+        self.request(session, code, path, None, None, &[]).unwrap()
+    }
+
+    /// Puts a body, block by block; returns the first answer that is not
+    /// 2.31.
+    pub(crate) fn put(&mut self, session: &mut Session, path: &str, body: &[u8]) -> Option<Answer> {
+        let mut blocks = body.chunks(1024).enumerate().peekable();
+        while let Some((num, part)) = blocks.next() {
+            let block = BlockOption {
+                num: num as u32,
+                more: blocks.peek().is_some(),
+                szx: 6,
+            };
+            let answer = self.request(session, Code::PUT, path, Some(block), None, part)?;
+            if answer.code != Code::CONTINUE {
+                return Some(answer);
+            }
+        }
+        None
+    }
+
+    /// Installs and confirms.
+    pub(crate) fn install(&mut self, capsule: &Capsule, sequence: u64) {
+        let mut op = self.op();
+        let envelope = envelope(capsule, sequence, |_| {});
+        let answer = self.put(&mut op, "/vm-control/vm1", &envelope).unwrap();
+        assert_eq!(answer.code, Code::CHANGED, "{answer:?}");
+        let answer = self.simple(&mut op, Code::POST, "/vm-control/vm1/confirm");
+        assert_eq!(answer.code, Code::CHANGED, "{answer:?}");
+    }
+
+    /// What the capsule answers.
+    pub(crate) fn ask(&mut self) -> Answer {
+        let mut app = self.app();
+        self.simple(&mut app, Code::GET, "/vm1/path")
+    }
+
+    pub(crate) fn asks(&mut self, text: &str) {
+        let answer = self.ask();
+        assert_eq!(String::from_utf8_lossy(&answer.payload), text);
+        assert_eq!(answer.code, Code::CONTENT);
+    }
+
+    pub(crate) fn status(&mut self) -> ComponentStatus {
+        let mut op = self.op();
+        let answer = self.simple(&mut op, Code::GET, "/vm-control/vm1");
+        ComponentStatus::from_cbor(&answer.payload).unwrap()
+    }
+}
+
+impl Session {
+    /// A protected datagram.
+    pub(crate) fn protect(
+        &mut self,
+        code: Code,
+        build: impl FnOnce(&mut Writer<'_>) -> Result<(), sealift_oscore::coap::Error>,
+    ) -> (Vec<u8>, sealift_oscore::protect::Sent) {
+        self.mid += 1;
+        let header = Header {
+            kind: Type::Confirmable,
+            mid: self.mid,
+            token: &self.mid.to_be_bytes(),
+        };
+        let mut datagram = [0; MAX_DATAGRAM];
+        let (length, sent) = self
+            .context
+            .protect(header, code, build, &mut datagram)
+            .unwrap();
+        (datagram[..length].to_vec(), sent)
+    }
+
+    /// The answer in a protected datagram; `None` where it is not protected.
+    pub(crate) fn unprotect(
+        &self,
+        sent: &sealift_oscore::protect::Sent,
+        response: &[u8],
+    ) -> Option<Answer> {
+        let message = Message::parse(response).ok()?;
+        let mut scratch = [0; MAX_DATAGRAM];
+        let inner = self.context.unprotect(sent, &message, &mut scratch).ok()?;
+        Some(Answer {
+            code: inner.code,
+            payload: inner.payload.to_vec(),
+            block1: inner.block1().unwrap(),
+            block2: inner.block2().unwrap(),
+        })
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.from
+    }
+}
+
+fn boot(
+    flash: &Flash,
+    board: &Board,
+    identity: Identity,
+    op: &Identity,
+    app: &Identity,
+) -> TestDevice {
+    let mut policy = Policy::default();
+    policy.allow(op.credential().clone(), Roles::DEPLOY);
+    policy.allow(app.credential().clone(), Roles::USE);
+    let config = Config {
+        acceptance: Acceptance {
+            trust: vec![PublicKey::from_bytes(&fake_key().pk).unwrap()],
+            vendor_id: sealift_engine::DEFAULT_VENDOR_ID,
+            class_id: sealift_engine::DEFAULT_CLASS_ID,
+            limits: Limits {
+                memory: 1 << 20,
+                stack: 1 << 20,
+                fuel: 10_000_000,
+            },
+        },
+        policy,
+        identity,
+        layout: Layout::new(0, SLOT_PAGES, NAMES),
+        job_limit: 64 * 1024,
+    };
+    match Device::boot(config, flash.clone(), OsRng, board.clone()) {
+        Ok(device) => device,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// A capsule of the kind that runs once, which hands its input back.
+pub(crate) fn echo() -> Capsule {
+    let core = r#"(module
+        (memory (export "memory") 1)
+        (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) i32.const 4096)
+        (func (export "sealift:capsule/job@0.1.0#run") (param $at i32) (param $len i32) (result i32)
+            (i32.store8 (i32.const 0) (i32.const 0))
+            (i32.store (i32.const 4) (local.get $at))
+            (i32.store (i32.const 8) (local.get $len))
+            i32.const 0))"#;
+    Capsule::of_component(
+        &capsules::component(core, "ephemeral", None),
+        Kind::Ephemeral,
+    )
+}

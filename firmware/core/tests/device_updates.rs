@@ -1,0 +1,265 @@
+//! Updates through the whole device: what it refuses, keeps and puts back.
+
+mod device_common;
+
+use device_common::capsules::{LOG, Parts, persistent};
+use device_common::{PAGE, Rig, answering, echo, envelope};
+use sealift_manifest::{Grants, Kind};
+use sealift_oscore::coap::{BlockOption, Code};
+use sealift_storage::sim::Torn;
+use sealift_wire::{Phase, Refusal};
+
+const VM1: &str = "/vm-control/vm1";
+
+#[test]
+fn an_integrated_envelope_installs_in_one_transfer() {
+    let mut rig = Rig::new();
+    rig.install(&answering("one"), 1);
+    rig.asks("one");
+    rig.reboot();
+    rig.asks("one");
+}
+
+#[test]
+fn what_the_manifest_does_not_grant_is_refused_before_anything_runs() {
+    let mut rig = Rig::new();
+    rig.install(&answering("one"), 1);
+    let logger = persistent(Parts {
+        head: LOG,
+        init: "(call $info (i32.const 0) (i32.const 1))",
+        ..Parts::default()
+    });
+    let mut op = rig.op();
+    let answer = rig
+        .put(&mut op, VM1, &envelope(&logger, 2, |_| {}))
+        .unwrap();
+    assert!(answer.is(Refusal::Ungranted), "{answer:?}");
+    assert!(rig.board.log().is_empty());
+    rig.asks("one");
+    assert_eq!(rig.status().transfer, None);
+
+    let granted = logger.grant(Grants::LOG);
+    let answer = rig
+        .put(&mut op, VM1, &envelope(&granted, 2, |_| {}))
+        .unwrap();
+    assert_eq!(answer.code, Code::CHANGED);
+    assert!(!rig.board.log().is_empty());
+}
+
+#[test]
+fn an_envelope_is_judged_before_its_payload() {
+    let mut rig = Rig::new();
+    rig.install(&answering("one"), 1);
+    let capsule = answering("two");
+    let cases: [(Refusal, Vec<u8>); 8] = [
+        (Refusal::OldSequence, envelope(&capsule, 1, |_| {})),
+        (
+            Refusal::NoSpace,
+            envelope(
+                &device_common::capsules::Capsule {
+                    artifact: vec![0; 24 * PAGE],
+                    ..answering("")
+                },
+                2,
+                |_| {},
+            ),
+        ),
+        (
+            Refusal::WrongDevice,
+            envelope(&capsule, 2, |spec| spec.vendor_id[3] ^= 1),
+        ),
+        (
+            Refusal::WrongDevice,
+            envelope(&capsule, 2, |spec| spec.class_id[3] ^= 1),
+        ),
+        (
+            Refusal::WrongProfile,
+            envelope(&capsule, 2, |spec| spec.invoke.profile.push('1')),
+        ),
+        (
+            Refusal::LimitsTooHigh,
+            envelope(&capsule, 2, |spec| spec.invoke.fuel = 10_000_001),
+        ),
+        (
+            Refusal::NotOffered,
+            envelope(&capsule, 2, |spec| spec.invoke.grants = Grants::UDP),
+        ),
+        (
+            Refusal::WrongKind,
+            envelope(&capsule, 2, |spec| spec.invoke.kind = Kind::Ephemeral),
+        ),
+    ];
+    let before = rig.flash.0.borrow().bytes().to_vec();
+    for (refusal, envelope) in cases {
+        let mut op = rig.op();
+        // The first block is enough.
+        let block = BlockOption {
+            num: 0,
+            more: true,
+            szx: 6,
+        };
+        let answer = rig
+            .request(
+                &mut op,
+                Code::PUT,
+                VM1,
+                Some(block),
+                None,
+                &envelope[..1024],
+            )
+            .unwrap();
+        assert!(answer.is(refusal), "{refusal}: {answer:?}");
+    }
+    assert_eq!(before, rig.flash.0.borrow().bytes(), "flash was touched");
+    rig.asks("one");
+}
+
+#[test]
+fn an_ephemeral_capsule_runs_and_leaves_nothing() {
+    let mut rig = Rig::new();
+    let before = rig.flash.0.borrow().bytes().to_vec();
+    let mut op = rig.op();
+    let job = envelope(&echo(), 1, |spec| spec.component = "vm-run".into());
+    let input: Vec<u8> = (0..3000_u32).map(|n| n as u8).collect();
+    let body = [job, input.clone()].concat();
+    let mut last = None;
+    for (num, part) in body.chunks(1024).enumerate() {
+        let block = BlockOption {
+            num: num as u32,
+            more: (num + 1) * 1024 < body.len(),
+            szx: 6,
+        };
+        last = rig.request(&mut op, Code::POST, "/vm-run", Some(block), None, part);
+    }
+    let mut answer = last.unwrap();
+    assert_eq!(answer.code, Code::CHANGED, "{answer:?}");
+    // The output is too long for one message.
+    let mut output = answer.payload.clone();
+    while let Some(block) = answer.block2.filter(|block| block.more) {
+        let next = BlockOption {
+            num: block.num + 1,
+            more: false,
+            szx: block.szx,
+        };
+        answer = rig
+            .request(&mut op, Code::POST, "/vm-run", None, Some(next), &[])
+            .unwrap();
+        output.extend(&answer.payload);
+    }
+    assert_eq!(output, input);
+    assert_eq!(before, rig.flash.0.borrow().bytes());
+}
+
+#[test]
+fn two_deployers_do_not_mix_their_envelopes() {
+    let mut rig = Rig::new();
+    let first = envelope(&answering("one"), 1, |_| {});
+    let second = envelope(&answering("two"), 2, |_| {});
+    let block = |num, more| Some(BlockOption { num, more, szx: 6 });
+    let mut a = rig.op();
+    let mut b = rig.op();
+    let put = |rig: &mut Rig, session: &mut _, num: u32, body: &[u8]| {
+        let start = num as usize * 1024;
+        let end = body.len().min(start + 1024);
+        let part = &body[start..end];
+        rig.request(
+            session,
+            Code::PUT,
+            VM1,
+            block(num, end < body.len()),
+            None,
+            part,
+        )
+        .unwrap()
+    };
+    assert_eq!(put(&mut rig, &mut a, 0, &first).code, Code::CONTINUE);
+    // The later one takes over; the other is told so.
+    assert_eq!(put(&mut rig, &mut b, 0, &second).code, Code::CONTINUE);
+    assert!(put(&mut rig, &mut a, 1, &first).is(Refusal::BlockOutOfOrder));
+    for num in 1..second.len().div_ceil(1024) as u32 {
+        put(&mut rig, &mut b, num, &second);
+    }
+    rig.asks("two");
+}
+
+#[test]
+fn a_damaged_confirmed_capsule_gives_way_to_the_previous_one() {
+    let mut rig = Rig::new();
+    rig.install(&answering("one"), 1);
+    rig.install(&answering("two"), 2);
+    let at = {
+        let flash = rig.flash.0.borrow();
+        find(flash.bytes(), b"two").expect("the payload is in flash")
+    };
+    // Altered after it was checked: found at the next start.
+    rig.flash.0.borrow_mut().bytes_mut()[at] ^= 1;
+    rig.reboot();
+    rig.asks("one");
+    assert_eq!(
+        rig.status().last_fault,
+        Some(Refusal::WrongPayload.number())
+    );
+    // Altered, too: then nothing runs rather than that.
+    let at = {
+        let flash = rig.flash.0.borrow();
+        find(flash.bytes(), b"one").expect("the payload is in flash")
+    };
+    rig.flash.0.borrow_mut().bytes_mut()[at] ^= 1;
+    rig.reboot();
+    assert!(rig.ask().is(Refusal::NoCapsule));
+}
+
+#[test]
+fn a_manifest_altered_in_flash_is_not_believed() {
+    let mut rig = Rig::new();
+    rig.install(&answering("one"), 1);
+    let fuel = 1_000_000_u32.to_be_bytes();
+    let at = find(rig.flash.0.borrow().bytes(), &fuel).expect("the manifest is in flash");
+    rig.flash.0.borrow_mut().bytes_mut()[at] ^= 0x10;
+    rig.reboot();
+    assert!(rig.ask().is(Refusal::NoCapsule));
+    assert_eq!(rig.status().last_fault, Some(Refusal::Tampered.number()));
+}
+
+#[test]
+fn power_cuts_during_an_update_leave_the_old_or_the_new_capsule() {
+    let old = answering("one");
+    let new = envelope(&answering("two"), 2, |_| {});
+    let (mut olds, mut news, mut cuts) = (0, 0, 0);
+    // A step is one byte written or erased.
+    for torn in Torn::ALL {
+        for step in (0..14_000).step_by(397) {
+            let mut rig = Rig::new();
+            rig.install(&old, 1);
+            rig.flash.0.borrow_mut().cut_at(step, torn, step);
+            let mut op = rig.op();
+            let answered = rig.put(&mut op, VM1, &new);
+            let cut = rig.flash.0.borrow().is_off();
+            cuts += u32::from(cut);
+            rig.flash.0.borrow_mut().cancel_cut();
+            rig.reboot();
+            let answer = rig.ask();
+            assert_eq!(answer.code, Code::CONTENT, "step {step}: {answer:?}");
+            match &answer.payload[..] {
+                b"one" => olds += 1,
+                b"two" => news += 1,
+                other => panic!("neither: {other:?}"),
+            }
+            let status = rig.status();
+            assert!(status.floor == 0 && status.highest >= 1);
+            if status.phase == Phase::Confirmed {
+                // It can be done again, to the end.
+                let mut op = rig.op();
+                let answer = rig.put(&mut op, VM1, &new).unwrap();
+                assert_eq!(answer.code, Code::CHANGED, "{answer:?} after {answered:?}");
+            }
+            rig.asks("two");
+        }
+    }
+    println!("{cuts} cuts: {olds} times the old capsule, {news} times the new one");
+    assert!(cuts > 10 && olds > 0 && news > 0);
+}
+
+fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+    haystack.windows(needle.len()).position(|w| w == needle)
+}
