@@ -22,16 +22,18 @@
 //!
 //! # A capsule's way
 //!
-//! ```text
-//!                   open_transfer             activate            confirm
-//!   nothing in slot -------------> transfer ------------> trial ----------> confirmed
-//!                                  | write ...            | begin_attempt   |      ^
-//!            <---------------------+ abort_transfer       |                 | roll-| roll-
-//!            <--------------------------------------------+ revert,         | back | back
-//!                                                           rollback        v      |
-//!            <------------------------------------------------------------- previous
-//!              open_transfer of the next one
-//! ```
+//! | a slot holds | and comes to hold | by |
+//! |---|---|---|
+//! | nothing, or the previous capsule | a transfer | [`Store::open_transfer`] |
+//! | a transfer | more of it | [`Store::write`] |
+//! | | nothing | [`Store::abort_transfer`], a wrong payload |
+//! | | the active capsule, on trial | [`Store::activate`] |
+//! | a trial | the same, with one try less | [`Store::begin_attempt`] |
+//! | | the active capsule, confirmed | [`Store::confirm`] |
+//! | | nothing; the previous capsule is active | [`Store::revert`], [`Store::rollback`] |
+//! | a confirmed capsule | the previous one | activation of the other slot, [`Store::rollback`] |
+//! | the previous capsule | the active one | [`Store::rollback`], [`Store::revert`] of the other slot |
+//! | anything | nothing | [`Store::remove`] |
 //!
 //! - A transfer goes to the slot that is not active, and from its first moment
 //!   there is nothing to roll back to until the next confirm. While a trial is
@@ -52,13 +54,13 @@
 //! - `WRITE_SIZE` divides 1024 and `ERASE_SIZE`: 1, 4, 8, 16, 32, 256 are all
 //!   the same to the store. `ERASE_SIZE` divides 1024 or is a multiple of it,
 //!   and holds a record (136 bytes, 144 with 8-byte words, 1024 with 256-byte
-//!   words). `READ_SIZE` is what you like up to 256.
+//!   words). `READ_SIZE` is a power of two up to 256.
 //! - An erase that returned success leaves 0xFF in all bytes, and each word
 //!   takes one write then. No word is written twice for each erase.
 //! - A write or erase that is cut leaves any bits in the words of the write
 //!   that were not finished, and in the page of the erase, and nothing
-//!   elsewhere. These bits may even be different at each restart. They must be
-//!   readable, however: a driver whose hardware reports an ECC error for a torn
+//!   elsewhere. These bits may even be different at each restart (see below).
+//!   They must be readable, however: a driver whose hardware reports an ECC error for a torn
 //!   word returns the bytes it got, or any others, and not an error.
 //! - Bits that were written completely stay. What wears out later is met by the
 //!   hash that is checked at each start, by the check of a record (an older
@@ -138,8 +140,17 @@
 //! |---|---|
 //! | [`Store::open_transfer`] | the state before; or no transfer and nothing to roll back to; or the transfer at 0. The active capsule in any case. |
 //! | [`Store::write`] | the transfer at the last page boundary that was reached, or none if the page with the head was not finished |
-//! | [`Store::mount`] | the state that this mount would have found |
+//! | [`Store::mount`] | the state before or after the operation of the cut before it |
 //! | any other | the state before, or the state after |
+//!
+//! This holds for any number of cuts, also in the mounts that follow, if what a
+//! cut left reads the same each time. If it does not, it holds for a cut and
+//! another one in the mount after it. A third, in the next mount again, can
+//! lose the state if the first was in the few microseconds of a seal and the
+//! seal, and a page that the second cut left half-erased, read as good in one
+//! mount and as bad in the other. With two journal pages this cannot be ruled
+//! out: one of them must be erased to write at all, and no mark says for certain
+//! which of the two can be done without.
 //!
 //! Floor and highest number never fall. The active capsule, and the previous
 //! one unless a transfer was opened, are whole. When a function reports a flash
