@@ -370,3 +370,122 @@ fn additional_data(request: &RequestName) -> Result<Vec<u8, 48>, Error> {
     push_string(&mut aad, 0x40, &external)?;
     Ok(aad)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::coap::Kind;
+    use crate::context::Parameters;
+
+    fn context(sender_id: &[u8], recipient_id: &[u8]) -> SecurityContext {
+        SecurityContext::derive(&Parameters {
+            master_secret: &[1; 16],
+            master_salt: &[],
+            sender_id,
+            recipient_id,
+            id_context: None,
+        })
+        .unwrap()
+    }
+
+    const HEADER: Header<'_> = Header {
+        kind: Kind::Confirmable,
+        mid: 1,
+        token: &[],
+    };
+
+    #[test]
+    fn request_for_another_context_is_refused() {
+        let mut server = context(&[2], &[1]);
+        let (mut out, mut scratch) = ([0; 100], [0; 100]);
+        let (length, _) = context(&[1], &[2])
+            .protect_request(HEADER, Code::GET, |_| Ok(()), &mut out)
+            .unwrap();
+        let message = Message::parse(&out[..length]).unwrap();
+        let good = OscoreOption::of(&message).unwrap();
+        for (option, error) in [
+            (
+                OscoreOption {
+                    kid: Some(&[3]),
+                    ..good
+                },
+                Error::KeyId,
+            ),
+            (OscoreOption { kid: None, ..good }, Error::KeyId),
+            (
+                OscoreOption {
+                    partial_iv: None,
+                    ..good
+                },
+                Error::PartialIv,
+            ),
+            (
+                OscoreOption {
+                    kid_context: Some(&[]),
+                    ..good
+                },
+                Error::NoContext,
+            ),
+        ] {
+            let refused = server.unprotect_request(&option, message.payload, &mut scratch);
+            assert_eq!(refused.map(|_| ()).unwrap_err(), error);
+        }
+        for length in 0..=TAG {
+            let refused = server.unprotect_request(&good, &message.payload[..length], &mut scratch);
+            assert_eq!(refused.map(|_| ()).unwrap_err(), Error::CiphertextLength);
+        }
+        assert!(
+            server
+                .unprotect_request(&good, message.payload, &mut scratch)
+                .is_ok()
+        );
+    }
+
+    #[test]
+    fn sequence_numbers_end_and_are_not_spent_on_what_was_not_sent() {
+        let mut client = context(&[1], &[2]);
+        let mut out = [0; 100];
+        let too_long = client.protect_request(HEADER, Code::PUT, |w| w.payload(&[0; 99]), &mut out);
+        assert_eq!(too_long.unwrap_err(), Error::Coap(coap::Error::BufferFull));
+        assert_eq!(client.sequence(), 0);
+        client.set_sequence((1 << 40) - 1);
+        let last = client.protect_request(HEADER, Code::GET, |_| Ok(()), &mut out);
+        assert!(last.is_ok());
+        let none = client.protect_request(HEADER, Code::GET, |_| Ok(()), &mut out);
+        assert_eq!(none.unwrap_err(), Error::SequenceExhausted);
+    }
+
+    #[test]
+    fn largest_block_fits_a_datagram() {
+        let mut client = context(&[1], &[2]);
+        let header = Header {
+            token: &[1; 8],
+            ..HEADER
+        };
+        let mut out = [0; 2000];
+        let block = coap::BlockOption {
+            num: 9999,
+            more: true,
+            szx: 6,
+        };
+        let (length, _) = client
+            .protect_request(
+                header,
+                Code::PUT,
+                |w| {
+                    w.uri_path("/vm-control/a-long-component-name/payload")?;
+                    w.uint(number::CONTENT_FORMAT, 65000)?;
+                    w.block(number::BLOCK1, block)?;
+                    w.uint(number::SIZE1, u32::MAX)?;
+                    w.payload(&[0; 1024])
+                },
+                &mut out,
+            )
+            .unwrap();
+        assert!(length <= MAX_DATAGRAM);
+        // However large the buffer, nothing longer is made.
+        let too_long =
+            client.protect_request(header, Code::PUT, |w| w.payload(&[0; 1300]), &mut out);
+        assert!(too_long.is_err());
+    }
+}

@@ -270,3 +270,35 @@ fn the_same_peer_replaces_its_own_least_used_session() {
     let (request, _) = unused.request(b"");
     assert!(!device.take(address(2), &request).is_request());
 }
+
+#[test]
+fn a_peer_replaces_its_own_session_even_if_another_has_more() {
+    let (a, b) = (identity(1, "a"), identity(2, "b"));
+    let mut device: Device<3, 2> = Device::new(&[a.credential().clone(), b.credential().clone()]);
+    let mut others: Vec<_> = (0..2)
+        .map(|n| Client::connect(&b, &mut device, address(9), 10 + n))
+        .collect();
+    let mut old = Client::connect(&a, &mut device, address(1), 2);
+    let mut new = Client::connect(&a, &mut device, address(1), 3);
+    for client in &mut others {
+        client.works(&mut device);
+    }
+    new.works(&mut device);
+    let (request, _) = old.request(b"");
+    assert!(!device.take(address(1), &request).is_request());
+}
+
+#[test]
+fn critical_options_in_a_key_exchange_are_refused() {
+    let a = identity(1, "a");
+    let mut device: Device = Device::new(&[a.credential().clone()]);
+    let (_, first) = ClientHandshake::start(&a, &device.credential, &mut Rng::new(1)).unwrap();
+    for (number, code) in [(27, Code::BAD_OPTION), (14, Code::CHANGED)] {
+        let mut out = [0; 300];
+        let mut writer = Writer::message(&mut out, header(1), Code::POST).unwrap();
+        writer.uri_path("/.well-known/edhoc").unwrap();
+        writer.option(number, &[]).unwrap();
+        writer.payload(&first).unwrap();
+        assert_eq!(device.take(address(1), writer.as_bytes()).code(), code);
+    }
+}
