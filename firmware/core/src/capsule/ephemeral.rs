@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use sealift_manifest::{Kind, Manifest, Payload, Verified};
 use wasmtime::component::TypedFunc;
 
-use super::fault::{BadAnswer, Fault};
+use super::fault::Fault;
 use super::host::Host;
 use super::imports::clean;
 use super::runtime::Instance;
@@ -26,6 +26,8 @@ pub struct Ephemeral;
 
 impl Ephemeral {
     /// Loads a capsule and runs it to completion, all on the fuel of one call.
+    /// Output that is longer than [`MAX_OUTPUT`] is not taken over: the run
+    /// ends with [`Fault::Trapped`].
     ///
     /// # Errors
     ///
@@ -42,9 +44,6 @@ impl Ephemeral {
         let run: Run = running.function(JOB, RUN).ok_or(Fault::NotACapsule(RUN))?;
         let result = run.call(running.context(), (input.to_vec(),));
         match instance.end(result)? {
-            (Ok(output),) if output.len() > MAX_OUTPUT => {
-                Err(Fault::BadAnswer(BadAnswer::TooLong(output.len())))
-            }
             (Ok(output),) => Ok(output),
             (Err(message),) => Err(Fault::Job(clean(&message))),
         }

@@ -17,7 +17,7 @@
 //! | linear memory | the manifest's `memory`, over all memories | growth is refused; a trap in the same call is [`Fault::OutOfMemory`] |
 //! | stack | the manifest's `stack` | [`Fault::StackOverflow`] |
 //! | imports | the manifest's grants, one by one | [`Fault::Ungranted`], before anything runs |
-//! | data in one host call | [`MAX_TRANSFER`] | [`Fault::Trapped`] |
+//! | data in one host call, or in one result | [`MAX_TRANSFER`], for a job [`MAX_OUTPUT`] | [`Fault::Trapped`] |
 //! | random numbers in one host call | [`MAX_RANDOM`] bytes | [`Fault::Trapped`] |
 //! | log | [`MAX_LOG_LINE`] bytes, [`MAX_LOG_LINES`] lines in each call | cut; counted and left out |
 //! | answer | [`MAX_MESSAGE`] bytes, response codes and options only | [`Fault::BadAnswer`] |
