@@ -31,7 +31,8 @@ pub(crate) fn capsules() -> Result<()> {
     let build = target().join("capsules-build");
     run(
         Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-            .args(["build", "--locked", "--release", "--target-dir"])
+            // Not --locked: a capsule of the reader's is a new entry.
+            .args(["build", "--release", "--target-dir"])
             .arg(&build)
             .current_dir(&folder),
     )?;

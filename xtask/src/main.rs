@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod build;
+mod capsule;
 mod demo;
 mod run;
 mod setup;
@@ -33,6 +34,11 @@ enum Command {
     Build,
     /// Builds capsules/*, leaves target/capsules/NAME.wasm
     Capsules,
+    /// Makes capsules/NAME, a capsule to start from
+    NewCapsule {
+        /// Name, of a-z, 0-9 and -
+        name: String,
+    },
 }
 
 fn main() -> ExitCode {
@@ -41,6 +47,7 @@ fn main() -> ExitCode {
         Command::Test => test::test(),
         Command::Build => build::everything(),
         Command::Capsules => build::capsules(),
+        Command::NewCapsule { name } => capsule::new(&name),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

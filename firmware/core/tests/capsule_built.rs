@@ -121,7 +121,7 @@ fn the_thermometer_answers() {
 
 #[test]
 fn the_second_thermometer_answers_otherwise() {
-    let Some(capsule) = built("thermometer_v2", Kind::Persistent) else {
+    let Some(capsule) = built("thermometer-v2", Kind::Persistent) else {
         return;
     };
     let board = Board::default();
@@ -164,14 +164,14 @@ fn the_crasher_crashes_on_its_path_and_starts_again() {
 
 #[test]
 fn what_does_not_start_is_an_init_fault() {
-    let Some(crasher) = built("crasher_init", Kind::Persistent) else {
+    let Some(crasher) = built("crasher-init", Kind::Persistent) else {
         return;
     };
     let board = Board::default();
     let fault = crasher.start(&board).err().unwrap();
     assert!(matches!(fault, Fault::Init(_)));
     assert_eq!(board.log(), ["vm1: this capsule never starts"]);
-    let hostile = built("hostile_init", Kind::Persistent).unwrap();
+    let hostile = built("hostile-init", Kind::Persistent).unwrap();
     let fault = hostile.start(&board).err().unwrap();
     assert_eq!(fault, Fault::Init(Box::new(Fault::OutOfFuel)));
 }

@@ -1,5 +1,9 @@
 //! Datagrams through the whole device: retransmissions, options, blocks,
 //! garbage.
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "numbers of test data are small"
+)]
 
 mod device_common;
 

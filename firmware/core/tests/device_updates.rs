@@ -1,4 +1,8 @@
 //! Updates through the whole device: what it refuses, keeps and puts back.
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "numbers of test data are small"
+)]
 
 mod device_common;
 

@@ -143,6 +143,9 @@ impl std::error::Error for FlashError {}
 mod tests {
     use super::*;
 
+    /// Start of the second page.
+    const SECOND: u32 = 4096;
+
     fn flash(dir: &tempfile::TempDir) -> FileFlash {
         FileFlash::open(&dir.path().join("flash.img"), 4 * PAGE).unwrap()
     }
@@ -166,12 +169,12 @@ mod tests {
     fn erases_whole_pages_only() {
         let dir = tempfile::tempdir().unwrap();
         let mut flash = flash(&dir);
-        flash.write(PAGE as u32, &[0; 8]).unwrap();
-        assert!(flash.erase(PAGE as u32, PAGE as u32 + 4).is_err());
-        assert!(flash.erase(0, 5 * PAGE as u32).is_err());
-        flash.erase(PAGE as u32, 2 * PAGE as u32).unwrap();
+        flash.write(SECOND, &[0; 8]).unwrap();
+        assert!(flash.erase(SECOND, SECOND + 4).is_err());
+        assert!(flash.erase(0, 5 * SECOND).is_err());
+        flash.erase(SECOND, 2 * SECOND).unwrap();
         let mut bytes = [0; 8];
-        flash.read(PAGE as u32, &mut bytes).unwrap();
+        flash.read(SECOND, &mut bytes).unwrap();
         assert_eq!(bytes, [ERASED; 8]);
     }
 
