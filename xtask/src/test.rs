@@ -1,6 +1,7 @@
 //! `cargo xtask test`: every check that needs no special hardware.
 
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
@@ -55,20 +56,23 @@ pub(crate) fn test() -> Result<()> {
     });
     count.check("dependencies: licences, bans, sources", || {
         for folder in [root(), root().join("capsules")] {
-            run(Command::new(&deny)
-                .args([
-                    "--offline",
-                    "check",
-                    "licenses",
-                    "bans",
-                    "sources",
-                    "--config",
-                ])
-                .arg(root().join("deny.toml"))
-                .current_dir(folder))?;
+            run(denying(&deny, &folder)
+                .arg("--offline")
+                .args(["check", "licenses", "bans", "sources"]))?;
         }
         Ok(())
     });
+    if denying(&deny, &root())
+        .args(["fetch", "db"])
+        .output()
+        .is_ok_and(|output| output.status.success())
+    {
+        count.check("dependencies: advisories", || {
+            run(denying(&deny, &root()).args(["check", "advisories"]))
+        });
+    } else {
+        say("dependencies: advisories not checked, the database cannot be had here");
+    }
     build::everything()?;
     count.check("the device crates compile without std", || {
         let mut check = cargo();
@@ -101,6 +105,16 @@ pub(crate) fn test() -> Result<()> {
     println!("{} passed, {} failed", count.passed, count.failed);
     ensure!(count.failed == 0, "some checks failed");
     Ok(())
+}
+
+/// cargo-deny on the workspace in `folder`.
+fn denying(program: &Path, folder: &Path) -> Command {
+    let mut command = Command::new(program);
+    command
+        .arg("--config")
+        .arg(root().join("deny.toml"))
+        .current_dir(folder);
+    command
 }
 
 /// Runs `cargo test`, shows its output and adds up its results.
