@@ -64,6 +64,16 @@ impl Grants {
     /// Every interface.
     pub const ALL: Self = Self((1 << 6) - 1);
 
+    /// The host interfaces of the capsule WIT, and the grant that each needs.
+    pub const INTERFACES: [(&'static str, Self); 6] = [
+        ("ariel:wasm-bindings/log-api@0.0.1", Self::LOG),
+        ("ariel:wasm-bindings/rng-api@0.0.1", Self::RNG),
+        ("ariel:wasm-bindings/time-api@0.0.1", Self::TIME),
+        ("ariel:wasm-bindings/sensors-api@0.0.1", Self::SENSORS),
+        ("ariel:wasm-bindings/gpio-api@0.0.1", Self::GPIO),
+        ("ariel:wasm-bindings/udp-api@0.0.1", Self::UDP),
+    ];
+
     const NAMES: [(&'static str, Self); 6] = [
         ("log", Self::LOG),
         ("rng", Self::RNG),

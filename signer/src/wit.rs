@@ -31,16 +31,6 @@ const BINDINGS: [(&str, &str); 7] = bindings![
     "udp.wit"
 ];
 
-/// The interfaces that need a grant.
-const GRANTED: [(&str, Grants); 6] = [
-    ("ariel:wasm-bindings/log-api@0.0.1", Grants::LOG),
-    ("ariel:wasm-bindings/rng-api@0.0.1", Grants::RNG),
-    ("ariel:wasm-bindings/time-api@0.0.1", Grants::TIME),
-    ("ariel:wasm-bindings/sensors-api@0.0.1", Grants::SENSORS),
-    ("ariel:wasm-bindings/gpio-api@0.0.1", Grants::GPIO),
-    ("ariel:wasm-bindings/udp-api@0.0.1", Grants::UDP),
-];
-
 static WIT: LazyLock<(Resolve, PackageId)> = LazyLock::new(|| {
     parse().unwrap_or_else(|e| panic!("the WIT that is built into this program is broken: {e:#}"))
 });
@@ -95,7 +85,7 @@ pub(crate) fn check(component: &[u8], kind: Kind) -> Result<Grants> {
     let mut grants = Grants::default();
     for (key, item) in &this.imports {
         let name = resolve.name_world_key(key);
-        let known = GRANTED.iter().find(|(known, _)| *known == name);
+        let known = Grants::INTERFACES.iter().find(|(known, _)| *known == name);
         let (Some((_, grant)), WorldItem::Interface { id, .. }) = (known, item) else {
             return Err(Error::UnknownImport(name));
         };
@@ -157,10 +147,10 @@ mod tests {
                 .keys()
                 .map(|key| resolve.name_world_key(key))
                 .collect();
-            for (interface, _) in GRANTED {
+            for (interface, _) in Grants::INTERFACES {
                 assert!(imports.iter().any(|i| i == interface), "{interface}");
             }
-            assert_eq!(imports.len(), GRANTED.len());
+            assert_eq!(imports.len(), Grants::INTERFACES.len());
             assert!(
                 world
                     .exports

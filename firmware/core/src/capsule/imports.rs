@@ -22,16 +22,6 @@ pub const OFFERED: Grants = Grants::LOG
     .union(Grants::TIME)
     .union(Grants::SENSORS);
 
-/// Every interface that there is a grant for.
-const INTERFACES: [(&str, Grants); 6] = [
-    ("ariel:wasm-bindings/log-api@0.0.1", Grants::LOG),
-    ("ariel:wasm-bindings/rng-api@0.0.1", Grants::RNG),
-    ("ariel:wasm-bindings/time-api@0.0.1", Grants::TIME),
-    ("ariel:wasm-bindings/sensors-api@0.0.1", Grants::SENSORS),
-    ("ariel:wasm-bindings/gpio-api@0.0.1", Grants::GPIO),
-    ("ariel:wasm-bindings/udp-api@0.0.1", Grants::UDP),
-];
-
 /// Readings that a capsule gets of one measurement.
 const MAX_READINGS: usize = 16;
 
@@ -40,7 +30,7 @@ pub(super) fn imported<P: Held>(loaded: &Loaded<P>, granted: Grants) -> Result<G
     let mut imported = Grants::NONE;
     let mut fault = None;
     loaded.imports(|name| {
-        match INTERFACES.iter().find(|(known, _)| *known == name) {
+        match Grants::INTERFACES.iter().find(|(known, _)| *known == name) {
             None => fault = Some(Fault::UnknownImport(clean(name))),
             Some((known, grant)) if !granted.contains(*grant) => {
                 fault = Some(Fault::Ungranted(known));
@@ -57,7 +47,7 @@ pub(super) fn imported<P: Held>(loaded: &Loaded<P>, granted: Grants) -> Result<G
 
 /// Links `interfaces` and nothing else.
 pub(super) fn link<H: Host>(linker: &mut Linker<State<H>>, interfaces: Grants) -> Result<()> {
-    for (name, grant) in INTERFACES {
+    for (name, grant) in Grants::INTERFACES {
         if !interfaces.contains(grant) {
             continue;
         }
