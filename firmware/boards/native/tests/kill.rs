@@ -8,15 +8,17 @@ use std::time::Duration;
 use common::{Bench, V1, V2, v2};
 use testbed::Sign;
 
-/// Updates that are disturbed.
-const ROUNDS: u64 = 12;
+/// Updates that are disturbed: 12, or what the variable SEALIFT_KILLS says.
+fn rounds() -> u64 {
+    std::env::var("SEALIFT_KILLS").map_or(12, |rounds| rounds.parse().expect("a number"))
+}
 
 #[test]
 fn an_update_ends_well_although_the_device_is_killed_in_the_middle() {
     let mut bench = Bench::with_v1();
     // Any sequence of moments will do, and the same one each time.
     let mut moment = 0x2545_f491_4f6c_dd1d_u64;
-    for sequence in 2..2 + ROUNDS {
+    for sequence in 2..2 + rounds() {
         let (sign, before, after) = if sequence % 2 == 0 {
             (v2(sequence), V1, V2)
         } else {
