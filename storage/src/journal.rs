@@ -165,41 +165,99 @@ fn scan<F: NorFlash>(
         ends_clean: false,
     };
     let mut place = Some(0);
+    // The last place that is used, if a record was sealed there that cannot
+    // be read.
+    let mut rotten = None;
     while let Some(at) = place {
+        place = next_place(area, word, at);
         let offset = area.journal_page(page).saturating_add(at);
-        let mut bytes = [0; RECORD_LEN];
-        let start = offset.saturating_add(Place::record_offset(word));
-        media::read(flash, start, &mut bytes)?;
+        let bytes = read_record(flash, word, offset)?;
         if bytes.iter().all(|byte| *byte == 0xFF)
             && media::is_erased(flash, offset, Place::size(word))?
         {
-            place = next_place(area, word, at);
             continue;
         }
         let record = Record::decode(area.tag, &bytes);
         if at == 0 {
             scan.starts_with_record = record.is_some();
         }
+        let seals = read_seals(flash, word, offset)?;
         scan.ends_clean = false;
-        if let Some(record) = record {
-            let mut sealed = [false; 2];
-            for (sealed, seal) in sealed.iter_mut().zip(Place::seal_offsets(word)) {
-                let mut found = [0xFF; SEAL.len()];
-                media::read(flash, offset.saturating_add(seal), &mut found)?;
-                *sealed = found == SEAL;
-            }
-            let [first, second] = sealed;
-            if first {
-                scan.best_sealed = scan.best_sealed.max(Some(record.number));
-            }
-            if scan.best.is_none_or(|best| best.number < record.number) {
-                scan.best = Some(record);
-                scan.ends_clean = first && second;
-            }
+        rotten = None;
+        match record {
+            Some(record) => scan.add(record, seals),
+            None if seals.iter().all(|seal| seal.is_there()) => rotten = Some(offset),
+            None => {}
         }
-        place = next_place(area, word, at);
+    }
+    // The newest record of a journal at rest is the last one of its page: one
+    // flipped bit in it must not take the state back. Bits that differ in more
+    // than one place are a cut in an erase, of older records.
+    if let Some(offset) = rotten {
+        let bytes = read_record(flash, word, offset)?;
+        if let Some(record) = Record::repair(area.tag, &bytes) {
+            scan.add(record, [Seal::Damaged; 2]);
+        }
     }
     Ok(scan)
+}
+
+impl Scan {
+    /// Takes a record in, of a place behind all those before.
+    fn add(&mut self, record: Record, seals: [Seal; 2]) {
+        let [first, _] = seals;
+        if first.is_there() {
+            self.best_sealed = self.best_sealed.max(Some(record.number));
+        }
+        if self.best.is_none_or(|best| best.number < record.number) {
+            self.best = Some(record);
+            self.ends_clean = seals == [Seal::Whole; 2];
+        }
+    }
+}
+
+/// What is where a seal belongs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Seal {
+    Absent,
+    /// All but one bit: it was there, and that bit flipped, or it was cut.
+    Damaged,
+    Whole,
+}
+
+impl Seal {
+    const fn is_there(self) -> bool {
+        matches!(self, Self::Damaged | Self::Whole)
+    }
+}
+
+fn read_record<F: NorFlash>(
+    flash: &mut F,
+    word: u32,
+    place: u32,
+) -> Result<[u8; RECORD_LEN], Error<F::Error>> {
+    let mut bytes = [0; RECORD_LEN];
+    let start = place.saturating_add(Place::record_offset(word));
+    media::read(flash, start, &mut bytes)?;
+    Ok(bytes)
+}
+
+fn read_seals<F: NorFlash>(
+    flash: &mut F,
+    word: u32,
+    place: u32,
+) -> Result<[Seal; 2], Error<F::Error>> {
+    let mut seals = [Seal::Absent; 2];
+    for (seal, at) in seals.iter_mut().zip(Place::seal_offsets(word)) {
+        let mut found = [0xFF; SEAL.len()];
+        media::read(flash, place.saturating_add(at), &mut found)?;
+        *seal = match u32::from_ne_bytes(found).count_ones() {
+            0 => Seal::Whole,
+            1 => Seal::Damaged,
+            _ => Seal::Absent,
+        };
+    }
+    Ok(seals)
 }
 
 #[cfg(test)]

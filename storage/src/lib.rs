@@ -62,9 +62,7 @@
 //!   elsewhere. These bits may even be different at each restart (see below).
 //!   They must be readable, however: a driver whose hardware reports an ECC error for a torn
 //!   word returns the bytes it got, or any others, and not an error.
-//! - Bits that were written completely stay. What wears out later is met by the
-//!   hash that is checked at each start, by the check of a record (an older
-//!   record counts then), or by the read-back of each write.
+//! - Bits that were written completely stay, but for what is below on bit rot.
 //! - Nothing else writes to the store's area, and nothing but the store on the
 //!   device is trusted with it: who can write to the flash can write a lower
 //!   floor, too.
@@ -158,6 +156,31 @@
 //! restart), and stays so as long as the power is on; a restart before the next
 //! success may find the state after it, as with a cut.
 //!
+//! # What is promised under bit rot
+//!
+//! | bits that flipped | what follows |
+//! |---|---|
+//! | any, in a head or payload | Verification of the head, or [`Store::check_payload`] and [`Store::activate`], refuse. The device must do both before each start. |
+//! | any, where nothing is written yet | The write there fails ([`Error::Worn`]); the next try erases first. |
+//! | one in both pages of a journal, wherever | Nothing is lost. The state is the same, also through a power cut in the mount that writes it again. |
+//! | two or more in the newest record or its seals | The record before it is in force: the component is as it was before its last step (of an update, one page of transfer, the activation, an attempt or the confirm). |
+//! | two or more in older records | Nothing is lost, until the same happens to the newest. |
+//! | so many that no record is left | The component is empty, with floor 0 and highest number 0. |
+//!
+//! So with two flipped bits in one record **floor and highest number can be those
+//! of the step before**: a confirm that raised the floor is undone with the
+//! floor, and the capsule is on trial again; an activation is undone with its
+//! number. No other step raises them, so no more than one rise is lost for
+//! each record that is. A record that is back may also name a slot that was
+//! erased since, as the previous capsule or as pages of a transfer; its bytes
+//! do not pass the checks above, and after a roll back to it nothing runs.
+//! A device that must exclude this keeps its flash within what the maker
+//! promises for retention, or has flash with ECC.
+//!
+//! A single bit is put right by trying all 1024, if the record was sealed and
+//! is the last of its page; a seal may lack one bit. This takes time only if it
+//! is needed.
+//!
 //! # What it costs
 //!
 //! Flash: two pages for each component and 1 kB for each slot. RAM: 232 bytes
@@ -181,7 +204,8 @@
 //! The feature `sim` has a flash that loses power (`sim::MockFlash`), a model
 //! of the store in a few lines (`sim::Model`) and a driver that does
 //! operations on both (`sim::Driver`). `tests/power_cut.rs` cuts the power at
-//! every place of whole histories.
+//! every place of whole histories, `tests/histories.rs` runs random ones, and
+//! `tests/bit_rot.rs` flips bits.
 
 #![no_std]
 #![forbid(unsafe_code)]

@@ -133,6 +133,15 @@ impl<const WORD: usize, const PAGE: usize, const N: usize> Driver<WORD, PAGE, N>
         Ok(())
     }
 
+    /// Flips a bit of the flash, see [`MockFlash::rot`].
+    ///
+    /// # Errors
+    /// If a mount failed.
+    pub fn rot(&mut self, bit: usize) -> Result<(), String> {
+        self.store()?.flash_mut().rot(bit);
+        Ok(())
+    }
+
     /// Sets the cuts that will come, each counted from the restart before;
     /// the first from now.
     ///

@@ -248,6 +248,11 @@ impl<const WORD: usize, const PAGE: usize> MockFlash<WORD, PAGE> {
         &mut self.bytes
     }
 
+    /// Flips a bit, numbered from that of value 1 in the first byte on.
+    pub fn rot(&mut self, bit: usize) {
+        self.bytes[bit / 8] ^= 1 << (bit % 8);
+    }
+
     /// Makes a page fail from now on: `silent`, so that a bit of
     /// each word cannot be cleared, or with errors.
     pub fn wear_out(&mut self, page: usize, silent: bool) {
