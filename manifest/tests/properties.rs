@@ -231,12 +231,13 @@ proptest! {
         let original = heads().swap_remove(which);
         let mut head = original.clone();
         for (place, byte, how) in edits {
-            let place = place.index(head.len());
+            // One more than there are bytes, so that none is a case, too.
+            let place = place.index(head.len() + 1);
             match how {
-                0 => head[place] = byte,
+                0 => if let Some(there) = head.get_mut(place) { *there = byte; },
                 1 => head.insert(place, byte),
-                2 => { head.remove(place); }
-                _ => head.truncate(place.max(1)),
+                2 => if place < head.len() { head.remove(place); },
+                _ => head.truncate(place),
             }
         }
         let _ = scan_head(&head);
