@@ -41,6 +41,15 @@ impl Journal {
         settled: true,
     };
 
+    /// A journal whose next record has this number.
+    #[cfg(any(test, feature = "sim"))]
+    pub(crate) const fn before(number: u32) -> Self {
+        Self {
+            attempted: number.saturating_sub(1),
+            ..Self::NEW
+        }
+    }
+
     /// Reads both pages and chooses the valid record of the highest number.
     pub(crate) fn mount<F: NorFlash>(flash: &mut F, area: &Area) -> Result<Found, Error<F::Error>> {
         let first = scan(flash, area, JournalPage::First)?;
@@ -270,10 +279,7 @@ mod tests {
     fn no_number_comes_twice() {
         let mut flash = MockFlash::<4, 512>::new(6);
         let [area] = Layout::new(0, 2, ["a"]).areas(512);
-        let mut journal = Journal {
-            attempted: u32::MAX - 1,
-            ..Journal::NEW
-        };
+        let mut journal = Journal::before(u32::MAX);
         let state = State::EMPTY;
         assert_eq!(
             journal.append::<_, 4>(&mut flash, &area, &state),

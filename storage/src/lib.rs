@@ -148,7 +148,9 @@
 //! seal, and a page that the second cut left half-erased, read as good in one
 //! mount and as bad in the other. With two journal pages this cannot be ruled
 //! out: one of them must be erased to write at all, and no mark says for certain
-//! which of the two can be done without.
+//! which of the two can be done without. Nor can bits that read differently be
+//! put right while a journal page is worn out: the state is that before or that
+//! after the cut, and which of the two can change until something is written.
 //!
 //! Floor and highest number never fall. The active capsule, and the previous
 //! one unless a transfer was opened, are whole. When a function reports a flash
@@ -162,7 +164,7 @@
 //! |---|---|
 //! | any, in a head or payload | Verification of the head, or [`Store::check_payload`] and [`Store::activate`], refuse. The device must do both before each start. |
 //! | any, where nothing is written yet | The write there fails ([`Error::Worn`]); the next try erases first. |
-//! | one in both pages of a journal, wherever | Nothing is lost. The state is the same, also through a power cut in the mount that writes it again. |
+//! | a single one in the two pages of a journal | Nothing is lost. The state is the same, also through a power cut in the mount that writes it again. |
 //! | two or more in the newest record or its seals | The record before it is in force: the component is as it was before its last step (of an update, one page of transfer, the activation, an attempt or the confirm). |
 //! | two or more in older records | Nothing is lost, until the same happens to the newest. |
 //! | so many that no record is left | The component is empty, with floor 0 and highest number 0. |

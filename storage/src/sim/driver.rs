@@ -4,38 +4,9 @@ use std::format;
 use std::string::String;
 use std::vec::Vec;
 
-use super::{Capsule, MockError, MockFlash, Model, Operation, Torn};
+use super::{Capsule, MockError, MockFlash, Model, Operation, Outcome, Part, Script, Torn};
+use crate::layout::{HEAD_AREA, JournalPage};
 use crate::{Error, Layout, Opened, SlotInfo, Store};
-
-/// A part of a history, for one component.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Script {
-    /// Open the transfer of a capsule and send all of it, as often as cuts
-    /// make it necessary.
-    Push(usize),
-    /// The same, but stop when so many bytes are received.
-    PushTo(usize, u32),
-    /// Do one operation; once more if a cut undid it.
-    Do(Operation),
-    /// Switch off and on.
-    Restart,
-}
-
-/// How an operation ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// It was done.
-    Done,
-    /// It was refused.
-    Refused,
-    /// The power was cut, and came back.
-    Cut {
-        /// Whether the state is the one after the operation.
-        done: bool,
-    },
-    /// The flash reported an error, and the store is as it may be then.
-    Failed,
-}
 
 /// A store of `N` components with what it must be.
 ///
@@ -54,6 +25,12 @@ pub struct Driver<const WORD: usize, const PAGE: usize, const N: usize> {
     cuts: u32,
     failures: u32,
     restart_on_failure: bool,
+    /// Whether the flash may fail more than once.
+    lenient: bool,
+    exhausted: bool,
+    /// A component whose last operation failed, and its state after it: until
+    /// something succeeds, a restart may find that.
+    unsettled: Option<(usize, Model)>,
 }
 
 impl<const WORD: usize, const PAGE: usize, const N: usize> Driver<WORD, PAGE, N> {
@@ -75,13 +52,16 @@ impl<const WORD: usize, const PAGE: usize, const N: usize> Driver<WORD, PAGE, N>
             store: Some(store),
             layout,
             capsules,
-            capacity: u32::from(slot_pages) * page - crate::HEAD_AREA,
+            capacity: u32::from(slot_pages) * page - HEAD_AREA,
             models: core::array::from_fn(|_| Model::default()),
             chunk,
             later_cuts: Vec::new(),
             cuts: 0,
             failures: 0,
             restart_on_failure: false,
+            lenient: false,
+            exhausted: false,
+            unsettled: None,
         };
         driver.compare()?;
         Ok(driver)
@@ -103,6 +83,18 @@ impl<const WORD: usize, const PAGE: usize, const N: usize> Driver<WORD, PAGE, N>
     #[must_use]
     pub fn failures(&self) -> u32 {
         self.failures
+    }
+
+    /// From now on the journal may come to its end, and each part of the
+    /// history that needs a record then ends there.
+    pub fn expect_exhaustion(&mut self) {
+        self.lenient = true;
+    }
+
+    /// Whether the journal came to its end.
+    #[must_use]
+    pub fn is_exhausted(&self) -> bool {
+        self.exhausted
     }
 
     /// Reports an error for the write or erase with this step from now, once;
@@ -194,15 +186,40 @@ impl<const WORD: usize, const PAGE: usize, const N: usize> Driver<WORD, PAGE, N>
         match part {
             Script::Push(i) => self.push(c, i, u32::MAX),
             Script::PushTo(i, upto) => self.push(c, i, upto),
-            Script::Do(operation) => {
-                while matches!(
-                    self.operate(c, operation)?,
-                    Outcome::Cut { done: false } | Outcome::Failed
-                ) {}
+            Script::Do(operation) => loop {
+                match self.operate(c, operation)? {
+                    Outcome::Cut { done: false } | Outcome::Failed => {}
+                    _ => return Ok(()),
+                }
+            },
+            Script::Restart => self.restart(),
+            Script::Wear(part, silent) => {
+                self.lenient = true;
+                let page = self.page(c, part);
+                self.store()?.flash_mut().wear_out(page, silent);
                 Ok(())
             }
-            Script::Restart => self.restart(),
+            Script::Repair => {
+                self.lenient = false;
+                let flash = self.store()?.flash_mut();
+                for page in 0..flash.bytes().len() / PAGE {
+                    flash.repair(page);
+                }
+                Ok(())
+            }
         }
+    }
+
+    /// The number of a page on the flash.
+    fn page(&self, c: usize, part: Part) -> usize {
+        let area = self.layout.areas(crate::media::unit(PAGE))[c];
+        let offset = match part {
+            Part::FirstJournalPage => area.journal_page(JournalPage::First),
+            Part::SecondJournalPage => area.journal_page(JournalPage::Second),
+            Part::Head(slot) => area.slot(slot),
+            Part::Payload(slot, at) => area.slot(slot) + HEAD_AREA + at,
+        };
+        offset as usize / PAGE
     }
 
     fn push(&mut self, c: usize, i: usize, upto: u32) -> Result<(), String> {
@@ -210,15 +227,17 @@ impl<const WORD: usize, const PAGE: usize, const N: usize> Driver<WORD, PAGE, N>
         loop {
             match self.operate(c, Operation::Open(i))? {
                 Outcome::Cut { .. } | Outcome::Failed => continue,
-                Outcome::Refused => return Ok(()),
+                Outcome::Refused | Outcome::Stuck => return Ok(()),
                 Outcome::Done => {}
             }
             loop {
                 match self.models[c].transfer {
                     Some((open, received)) if open == i && received < target => {
                         let len = self.chunk.min(target - received);
-                        if self.operate(c, Operation::Write(len))? != Outcome::Done {
-                            break;
+                        match self.operate(c, Operation::Write(len))? {
+                            Outcome::Done => {}
+                            Outcome::Stuck => return Ok(()),
+                            _ => break,
                         }
                     }
                     _ => return Ok(()),
@@ -242,10 +261,22 @@ impl<const WORD: usize, const PAGE: usize, const N: usize> Driver<WORD, PAGE, N>
         if let Err(error) = &result
             && error.is_flash_failure()
         {
-            // A wrong access is the store's fault; nothing is to fail twice.
-            self.failures += 1;
-            if self.failures > 1 || !matches!(error, Error::Flash(MockError::Glitch)) {
-                return Err(format!("{operation:?}: {error}"));
+            // A wrong access is the store's fault.
+            let restart = match error {
+                Error::Flash(MockError::Glitch) if self.failures == 0 => {
+                    self.failures = 1;
+                    self.restart_on_failure
+                }
+                Error::Flash(MockError::Broken) | Error::Worn { .. } if self.lenient => false,
+                Error::JournalExhausted if self.lenient => {
+                    self.exhausted = true;
+                    false
+                }
+                _ => return Err(format!("{operation:?}: {error}")),
+            };
+            if restart {
+                let done = self.recover(c, &before, &after)?;
+                return Ok(Outcome::Cut { done });
             }
             return self.fail(c, operation, &before, &after, error);
         }
@@ -255,6 +286,7 @@ impl<const WORD: usize, const PAGE: usize, const N: usize> Driver<WORD, PAGE, N>
         self.models[c] = after;
         self.compare()?;
         Ok(if good {
+            self.unsettled = None;
             Outcome::Done
         } else {
             Outcome::Refused
@@ -271,10 +303,6 @@ impl<const WORD: usize, const PAGE: usize, const N: usize> Driver<WORD, PAGE, N>
         after: &Model,
         error: &Error<MockError>,
     ) -> Result<Outcome, String> {
-        if self.restart_on_failure {
-            let done = self.recover(c, before, after)?;
-            return Ok(Outcome::Cut { done });
-        }
         let page = crate::media::unit(PAGE);
         let status = self.store()?.status(c).ok_or("no status")?;
         let found = [before.previous, after.previous]
@@ -288,7 +316,12 @@ impl<const WORD: usize, const PAGE: usize, const N: usize> Driver<WORD, PAGE, N>
         self.models[c] = found;
         self.compare()?;
         self.intact()?;
-        Ok(Outcome::Failed)
+        Ok(if matches!(error, Error::Flash(MockError::Glitch)) {
+            self.unsettled = Some((c, after.clone()));
+            Outcome::Failed
+        } else {
+            Outcome::Stuck
+        })
     }
 
     fn on_store(
@@ -333,6 +366,10 @@ impl<const WORD: usize, const PAGE: usize, const N: usize> Driver<WORD, PAGE, N>
     /// # Errors
     /// Where the store is not what the model says.
     pub fn restart(&mut self) -> Result<(), String> {
+        if let Some((c, after)) = self.unsettled.take() {
+            let before = self.models[c].clone();
+            return self.recover(c, &before, &after).map(|_| ());
+        }
         self.mount()?;
         self.restart_models(None);
         self.compare()?;

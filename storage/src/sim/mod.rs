@@ -5,12 +5,16 @@
 //! after any operation; [`Driver`] does operations on both and compares them,
 //! through cuts and restarts.
 
+mod aged;
 mod capsule;
 mod driver;
 mod flash;
 mod model;
+mod script;
 
+pub use aged::age;
 pub use capsule::Capsule;
-pub use driver::{Driver, Outcome, Script};
+pub use driver::Driver;
 pub use flash::{Access, MockError, MockFlash, Torn};
 pub use model::{Model, Operation};
+pub use script::{Outcome, Part, Script};

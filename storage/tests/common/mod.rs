@@ -2,6 +2,9 @@
 
 #![allow(dead_code, reason = "not every test binary uses all of it")]
 
+pub(crate) mod scenarios;
+pub(crate) mod sweep;
+
 use ed25519_compact::{KeyPair, Seed};
 use sealift_manifest::{Grants, InvokeSpec, Kind, ManifestSpec, PublicKey, Sign, build_envelope};
 use sealift_storage::Layout;
