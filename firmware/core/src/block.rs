@@ -62,8 +62,8 @@ pub(crate) struct Body<K> {
     bytes: Vec<u8>,
 }
 
-/// The one body that a device collects at a time; a new one takes the place
-/// of an unfinished one.
+/// A place for one body that is being collected; a new one takes the place of
+/// an unfinished one. A body that is whole in one piece needs no place.
 pub(crate) type Collecting<K> = Option<Body<K>>;
 
 /// Adds a piece to the body `key`. Returns the body when it is whole.
@@ -73,6 +73,16 @@ pub(crate) fn collect<K: PartialEq>(
     piece: Piece<'_>,
     limit: usize,
 ) -> Result<Option<Vec<u8>>, Refusal> {
+    if piece.offset == 0 && !piece.more {
+        // The sender has started over, and is done.
+        if collecting.as_ref().is_some_and(|body| body.key == key) {
+            *collecting = None;
+        }
+        return match piece.bytes.len() <= limit {
+            true => Ok(Some(piece.bytes.to_vec())),
+            false => Err(Refusal::TooLarge),
+        };
+    }
     let mut body = match collecting.take() {
         Some(body) if body.key == key && piece.offset != 0 => body,
         _ if piece.offset == 0 => Body {
@@ -181,6 +191,26 @@ mod tests {
         assert_eq!(
             collect(&mut collecting, 'a', piece(1, true), 20),
             Err(Refusal::TooLarge)
+        );
+    }
+
+    #[test]
+    fn a_body_in_one_piece_leaves_the_others_alone() {
+        let mut collecting = None;
+        let piece = |num, more| Piece::new(block(num, more, 0), &[1; 16]).unwrap();
+        assert_eq!(collect(&mut collecting, 'a', piece(0, true), 64), Ok(None));
+        let whole = collect(&mut collecting, 'b', piece(0, false), 64);
+        assert_eq!(whole, Ok(Some(alloc::vec![1; 16])));
+        assert_eq!(
+            collect(&mut collecting, 'b', piece(0, false), 15),
+            Err(Refusal::TooLarge)
+        );
+        assert_eq!(collect(&mut collecting, 'a', piece(1, true), 64), Ok(None));
+        // But its own is over.
+        assert!(collect(&mut collecting, 'a', piece(0, false), 64).is_ok());
+        assert_eq!(
+            collect(&mut collecting, 'a', piece(2, false), 64),
+            Err(Refusal::BlockOutOfOrder)
         );
     }
 

@@ -8,7 +8,7 @@ use embedded_storage::nor_flash::NorFlash;
 use rand_core::CryptoRngCore;
 use sealift_oscore::coap::{BlockOption, Code};
 use sealift_oscore::server::{Incoming, Server, SessionId};
-use sealift_oscore::{Credential, CredentialError, Identity, MAX_DATAGRAM};
+use sealift_oscore::{Credential, CredentialError, Error, Identity, MAX_DATAGRAM};
 use sealift_storage::{Error as StoreError, Layout, Store};
 use sealift_wire::Refusal;
 
@@ -16,9 +16,8 @@ use crate::acceptance::Acceptance;
 use crate::block;
 use crate::capsule::Host;
 use crate::policy::Policy;
-use crate::request::Request;
+use crate::request::{Exchange, Request};
 use crate::response::Response;
-use crate::route::Operation;
 use crate::service::{Reply, Service};
 use crate::supervisor::Supervisor;
 
@@ -56,16 +55,15 @@ pub struct Device<F, R, H: Host, const N: usize, const W: usize, const SESSIONS:
     policy: Policy,
     rng: R,
     scratch: Vec<u8>,
-    /// The latest response that did not fit into one message.
-    outgoing: Option<Outgoing>,
+    /// For each session, the latest response that did not fit into one
+    /// message.
+    outgoing: Vec<Outgoing>,
 }
 
 /// A response that is fetched block by block (RFC 7959).
 #[derive(Debug)]
 struct Outgoing {
-    session: SessionId,
-    code: Code,
-    path: Vec<alloc::string::String>,
+    exchange: Exchange,
     response: Response,
 }
 
@@ -113,7 +111,7 @@ where
             policy: config.policy,
             rng,
             scratch: alloc::vec![0; MAX_DATAGRAM],
-            outgoing: None,
+            outgoing: Vec::new(),
         })
     }
 
@@ -154,8 +152,11 @@ where
                 })
             }
         };
-        if let Some(error) = self.server.last_error() {
-            log::debug!("datagram from {peer}: {error}");
+        match self.server.last_error() {
+            // A finished key exchange: not every datagram gets that far.
+            Some(error @ Error::UnknownPeer) => log::warn!("{peer}: {error}"),
+            Some(error) => log::debug!("datagram from {peer}: {error}"),
+            None => {}
         }
         self.scratch = scratch;
         length
@@ -180,60 +181,79 @@ where
             Err(refusal) => return Answer::whole(Response::refusal(refusal)),
         };
         match self.respond(&request) {
-            Ok(answer) => answer,
+            Ok(Reply::Continue) => Answer {
+                block1: request.block1,
+                ..Answer::whole(Response::new(Code::CONTINUE))
+            },
+            Ok(Reply::Whole(response)) => self.send(&request, request.block2, response),
             Err(refusal) => {
-                log::info!("{} /{}: {refusal}", request.code, request.path.join("/"));
-                Answer {
-                    // A refused block says which one it was (RFC 7959, 2.9.2).
-                    block1: request.block1,
-                    ..Answer::whole(Response::refusal(refusal))
-                }
+                // The path is the peer's: nothing of it may pass for a line.
+                let path = request.path.join("/");
+                log::info!("{} {path:?}: {refusal}", request.code);
+                let asked = request.block2.filter(|block| block.num == 0);
+                self.send(&request, asked, Response::refusal(refusal))
             }
         }
     }
 
-    fn respond(&mut self, request: &Request<'_>) -> Result<Answer, Refusal> {
-        let operation = self.service.route(request)?;
-        if request.block2.is_some_and(|block| block.num != 0)
-            && let Some(response) = self.continued(request)
-        {
-            return cut(response, request.block2, request.block1);
+    fn respond(&mut self, request: &Request<'_>) -> Result<Reply, Refusal> {
+        let later = request.block2.is_some_and(|block| block.num != 0);
+        if later && let Some(response) = self.continued(request) {
+            return Ok(Reply::Whole(response));
         }
-        // A later block of what is not kept any more would run a capsule
-        // again, for an answer that may not be the same.
-        if matches!(operation, Operation::Capsule(_) | Operation::Run)
-            && request.block2.is_some_and(|block| block.num != 0)
-        {
+        let operation = self.service.route(request)?;
+        // A later block of what is not kept any more would do it again, for
+        // an answer that may not be the same.
+        if later && !operation.only_reads() {
             return Err(Refusal::BlockOutOfOrder);
         }
-        let response = match self.service.serve(operation, request)? {
-            Reply::Continue => {
-                return Ok(Answer {
-                    block1: request.block1,
-                    ..Answer::whole(Response::new(Code::CONTINUE))
-                });
-            }
-            Reply::Whole(response) => response,
-        };
-        let answer = cut(response, request.block2, request.block1)?;
-        if answer.block2.is_some() {
-            self.outgoing = Some(Outgoing {
-                session: request.session,
-                code: request.code,
-                path: request.path.iter().map(|s| (*s).into()).collect(),
-                response: answer.response.clone(),
-            });
-        }
-        Ok(answer)
+        self.service.serve(operation, request)
     }
 
-    /// The response of which this request asks for a later block.
+    /// The response to this session of which it asks for a later block.
     fn continued(&self, request: &Request<'_>) -> Option<Response> {
-        let outgoing = self.outgoing.as_ref()?;
-        let same = outgoing.session == request.session
-            && outgoing.code == request.code
-            && outgoing.path == request.path;
-        same.then(|| outgoing.response.clone())
+        let exchange = request.exchange();
+        let mut kept = self.outgoing.iter();
+        let found = kept.find(|outgoing| outgoing.exchange == exchange)?;
+        Some(found.response.clone())
+    }
+
+    /// Cuts the block that was asked for out of a response, and keeps the
+    /// response if there is more of it.
+    fn send(
+        &mut self,
+        request: &Request<'_>,
+        asked: Option<BlockOption>,
+        response: Response,
+    ) -> Answer {
+        let (block2, range) = match block::slice(response.payload.len(), asked) {
+            Ok(cut) => cut,
+            Err(refusal) => return Answer::whole(Response::refusal(refusal)),
+        };
+        if block2.is_some_and(|block| block.num == 0) {
+            let session = request.session;
+            let server = &self.server;
+            // One for each session that there is, so there are never more.
+            self.outgoing.retain(|kept| {
+                let of = kept.exchange.session;
+                of != session && server.sessions().any(|(id, _)| id == of)
+            });
+            self.outgoing.push(Outgoing {
+                exchange: request.exchange(),
+                response: response.clone(),
+            });
+        }
+        Answer {
+            response,
+            // The last word on the body, whatever the request said would
+            // follow (RFC 7959, 2.3).
+            block1: request.block1.map(|block| BlockOption {
+                more: false,
+                ..block
+            }),
+            block2,
+            range,
+        }
     }
 }
 
@@ -261,19 +281,4 @@ impl Answer {
             .get(self.range.clone())
             .unwrap_or_default()
     }
-}
-
-/// Cuts the block that was asked for out of a response.
-fn cut(
-    response: Response,
-    asked: Option<BlockOption>,
-    block1: Option<BlockOption>,
-) -> Result<Answer, Refusal> {
-    let (block2, range) = block::slice(response.payload.len(), asked)?;
-    Ok(Answer {
-        response,
-        block1,
-        block2,
-        range,
-    })
 }

@@ -4,9 +4,9 @@ use alloc::vec::Vec;
 use core::fmt::Debug;
 
 use embedded_storage::nor_flash::NorFlash;
-use sealift_manifest::{Kind, MAX_HEAD, Scan, scan_head};
+use sealift_manifest::{Kind, MAX_HEAD, Manifest, Scan, Verified, scan_head};
 use sealift_oscore::server::SessionId;
-use sealift_storage::Opened;
+use sealift_storage::{Opened, SlotId};
 use sealift_wire::Refusal;
 
 use crate::block::Piece;
@@ -22,6 +22,21 @@ use crate::supervisor::{Supervisor, TRIES};
 #[derive(Debug, Default)]
 pub(crate) struct Ota {
     upload: Option<Upload>,
+    /// Oldest first.
+    streams: Vec<Stream>,
+}
+
+/// Sessions whose streams are remembered.
+const STREAMS: usize = 8;
+
+/// Which transfer a session sends a detached payload for. A block does not
+/// say so itself; should another deployer have opened another transfer
+/// meanwhile, the blocks that still come must not end up in that one.
+#[derive(Debug)]
+struct Stream {
+    session: SessionId,
+    vm: usize,
+    digest: [u8; 32],
 }
 
 #[derive(Debug)]
@@ -89,10 +104,78 @@ impl Ota {
                 return Err(refusal);
             }
         };
-        if progress == Progress::Continue {
-            self.upload = Some(upload);
+        match progress {
+            Progress::Continue => self.upload = Some(upload),
+            Progress::Accepted => {
+                self.forget(session, vm);
+                self.belongs(vms, session, vm)?;
+            }
+            Progress::AlreadyActive | Progress::Activated => {}
         }
         Ok(progress)
+    }
+
+    /// Takes a piece of a detached payload for `vm`.
+    pub(crate) fn payload<F, H, const N: usize, const W: usize>(
+        &mut self,
+        vms: &mut Supervisor<F, H, N, W>,
+        session: SessionId,
+        vm: usize,
+        piece: Piece<'_>,
+    ) -> Result<Progress, Refusal>
+    where
+        F: NorFlash<Error: Debug>,
+        H: Host,
+    {
+        self.belongs(vms, session, vm)?;
+        let progress = vms.payload_piece(vm, piece)?;
+        if progress != Progress::Continue {
+            self.forget(session, vm);
+        }
+        Ok(progress)
+    }
+
+    /// Refuses, once, a session that was sending for another transfer than
+    /// the one that is open now.
+    fn belongs<F, H, const N: usize, const W: usize>(
+        &mut self,
+        vms: &Supervisor<F, H, N, W>,
+        session: SessionId,
+        vm: usize,
+    ) -> Result<(), Refusal>
+    where
+        F: NorFlash<Error: Debug>,
+        H: Host,
+    {
+        let transfer = vms.store.status(vm).and_then(|status| status.transfer);
+        let digest = transfer.ok_or(Refusal::NoTransfer)?.digest;
+        let known = self
+            .streams
+            .iter()
+            .find(|stream| stream.session == session && stream.vm == vm);
+        match known {
+            Some(stream) if stream.digest == digest => {}
+            Some(_) => {
+                self.forget(session, vm);
+                return Err(Refusal::WrongOffset);
+            }
+            None => {
+                if self.streams.len() >= STREAMS {
+                    self.streams.remove(0);
+                }
+                self.streams.push(Stream {
+                    session,
+                    vm,
+                    digest,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn forget(&mut self, session: SessionId, vm: usize) {
+        self.streams
+            .retain(|stream| stream.session != session || stream.vm != vm);
     }
 }
 
@@ -214,37 +297,59 @@ where
         self.activate(vm)
     }
 
-    /// Checks the payload, all from flash, and gives the capsule its trial.
+    /// Checks the capsule, all from flash, and gives it its trial.
     fn activate(&mut self, vm: usize) -> Result<Progress, Refusal> {
         let name = self.name(vm);
-        let slot = self
+        let transfer = self
             .store
             .status(vm)
             .and_then(|status| status.transfer)
-            .ok_or(Refusal::NoTransfer)?
-            .slot;
-        let head = self.head(vm, slot)?;
-        let manifest = self.acceptance.manifest(&head, name, Kind::Persistent)?;
-        let checked = self.payload(vm, slot, &manifest).and_then(|payload| {
-            capsule::check(&manifest, &payload)
-                .map_err(|fault| refuse::because(name, &fault, fault.refusal()))
-        });
-        if let Err(refusal) = checked {
-            // These bytes will not become better; the running capsule goes on.
-            if let Err(error) = self.store.abort_transfer(vm) {
+            .ok_or(Refusal::NoTransfer)?;
+        if let Err(refusal) = self.begin_trial(vm, transfer.slot) {
+            let open = self.store.status(vm).and_then(|status| status.transfer);
+            // These bytes will not become better, unless it was the flash
+            // that could not be read. The running capsule goes on.
+            if refusal != Refusal::Internal
+                && open.is_some()
+                && let Err(error) = self.store.abort_transfer(vm)
+            {
                 log::error!("{name}: {error:?}");
             }
             return Err(refusal);
         }
-        let result = self.store.activate(vm, &manifest, TRIES);
-        result.map_err(|error| refuse::store(name, &error))?;
         self.start(vm);
         let active = self.store.status(vm).and_then(|status| status.active);
-        if active.is_some_and(|active| active.digest == manifest.digest) {
-            Ok(Progress::Activated)
-        } else {
+        if active.is_none_or(|active| active.digest != transfer.digest) {
             Err(Refusal::InitFailed)
+        } else if !self.is_running(vm) {
+            // The flash failed; the log says where.
+            Err(Refusal::Internal)
+        } else {
+            Ok(Progress::Activated)
         }
+    }
+
+    fn begin_trial(&mut self, vm: usize, slot: SlotId) -> Result<(), Refusal> {
+        let name = self.name(vm);
+        let head = self.head(vm, slot)?;
+        let manifest = self.acceptance.manifest(&head, name, Kind::Persistent)?;
+        self.prove(vm, slot, &manifest)?;
+        self.store
+            .activate(vm, &manifest, TRIES)
+            .map_err(|error| refuse::store(name, &error))
+    }
+
+    /// Checks that the payload in `slot` is what the manifest says, and a
+    /// capsule that could be started; runs nothing of it.
+    fn prove(
+        &mut self,
+        vm: usize,
+        slot: SlotId,
+        manifest: &Verified<Manifest<'_>>,
+    ) -> Result<(), Refusal> {
+        let payload = self.payload(vm, slot, manifest)?;
+        capsule::check(manifest, &payload)
+            .map_err(|fault| refuse::because(self.name(vm), &fault, fault.refusal()))
     }
 
     /// Confirms the trial of `vm`.
@@ -267,6 +372,14 @@ where
     /// Puts the previous confirmed capsule of `vm` back.
     pub(crate) fn rollback(&mut self, vm: usize) -> Result<(), Refusal> {
         let name = self.name(vm);
+        let previous = self.store.status(vm).and_then(|status| status.previous);
+        // Damaged, it would be no improvement. Where there is none, the store
+        // says why.
+        if let Some(previous) = previous {
+            let head = self.head(vm, previous.slot)?;
+            let manifest = self.acceptance.manifest(&head, name, Kind::Persistent)?;
+            self.prove(vm, previous.slot, &manifest)?;
+        }
         self.store
             .rollback(vm)
             .map_err(|error| refuse::store(name, &error))?;

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use sealift_oscore::coap::{BlockOption, Code, Inner, Writer, number};
+use sealift_oscore::coap::{self, BlockOption, Code, Inner, Writer, number};
 use sealift_oscore::server::SessionId;
 use sealift_wire::Refusal;
 
@@ -10,7 +10,7 @@ use crate::block::Piece;
 use crate::policy::Roles;
 
 /// The options that the device's own resources understand.
-const KNOWN_CRITICAL: [u16; 8] = [
+const KNOWN_CRITICAL: [u16; 7] = [
     number::URI_HOST,
     number::URI_PORT,
     number::URI_PATH,
@@ -18,8 +18,27 @@ const KNOWN_CRITICAL: [u16; 8] = [
     number::ACCEPT,
     number::BLOCK1,
     number::BLOCK2,
-    number::IF_MATCH,
 ];
+
+/// What is not part of the question: the block that is asked for, sizes, and
+/// Observe, which later blocks leave out (RFC 7959, 2.6 and 4).
+const NOT_THE_QUESTION: [u16; 5] = [
+    number::BLOCK1,
+    number::BLOCK2,
+    number::SIZE1,
+    number::SIZE2,
+    number::OBSERVE,
+];
+
+/// What the requests for all blocks of one body have in common: the session,
+/// the method and every option that is not about blocks. A Request-Tag is one
+/// of them (RFC 9175, 3.3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Exchange {
+    pub(crate) session: SessionId,
+    code: Code,
+    options: Vec<(u16, Vec<u8>)>,
+}
 
 /// An authenticated request.
 #[derive(Debug)]
@@ -51,15 +70,36 @@ impl<'a> Request<'a> {
             roles,
             code: inner.code,
             path,
-            block1: inner.block1().map_err(|_| Refusal::BadOption)?,
-            block2: inner.block2().map_err(|_| Refusal::BadOption)?,
+            block1: inner.block1().map_err(bad_block)?,
+            block2: inner.block2().map_err(bad_block)?,
             inner,
         })
+    }
+
+    /// Which exchange of blocks it belongs to.
+    pub(crate) fn exchange(&self) -> Exchange {
+        let options = self.inner.options.clone();
+        Exchange {
+            session: self.session,
+            code: self.code,
+            options: options
+                .filter(|option| !NOT_THE_QUESTION.contains(&option.number))
+                .map(|option| (option.number, option.value.to_vec()))
+                .collect(),
+        }
     }
 
     /// The piece of the request body that it carries.
     pub(crate) fn piece(&self) -> Result<Piece<'a>, Refusal> {
         Piece::new(self.block1, self.inner.payload)
+    }
+
+    /// Refuses a request that is one of several blocks.
+    pub(crate) fn in_one_piece(&self) -> Result<(), Refusal> {
+        match self.block1 {
+            Some(block) if block.more || block.num != 0 => Err(Refusal::TooLarge),
+            _ => Ok(()),
+        }
     }
 
     /// Refuses critical options that the device's own resources do not know
@@ -105,6 +145,15 @@ impl<'a> Request<'a> {
         // The code travels beside the message.
         buffer.remove(0);
         Ok(buffer)
+    }
+}
+
+/// The reserved size exponent is a bad request (RFC 7959, 2.2); a block
+/// option that is too long or repeated counts as unknown (RFC 7252, 5.4.3).
+fn bad_block(error: coap::Error) -> Refusal {
+    match error {
+        coap::Error::BlockSize => Refusal::BadRequest,
+        _ => Refusal::BadOption,
     }
 }
 
@@ -159,7 +208,32 @@ mod tests {
         assert_eq!(request(&elective).unwrap().only_known_options(), Ok(()));
         let path = inner(|writer| writer.option(number::URI_PATH, b"\xff").unwrap());
         assert_eq!(request(&path).unwrap_err(), Refusal::BadRequest);
-        let block = inner(|writer| writer.option(number::BLOCK1, b"\x07").unwrap());
-        assert_eq!(request(&block).unwrap_err(), Refusal::BadOption);
+        let reserved = inner(|writer| writer.option(number::BLOCK1, b"\x07").unwrap());
+        assert_eq!(request(&reserved).unwrap_err(), Refusal::BadRequest);
+        let long = inner(|writer| writer.option(number::BLOCK1, b"\0\0\0\0").unwrap());
+        assert_eq!(request(&long).unwrap_err(), Refusal::BadOption);
+        // A condition that nobody checks must not be taken for met.
+        let condition = inner(|writer| writer.option(number::IF_MATCH, b"x").unwrap());
+        assert_eq!(
+            request(&condition).unwrap().only_known_options(),
+            Err(Refusal::BadOption)
+        );
+    }
+
+    #[test]
+    fn blocks_belong_together_if_all_but_the_block_is_the_same() {
+        let of = |path: &str, query: &[u8], block: u32| {
+            let bytes = inner(|writer| {
+                writer.uri_path(path).unwrap();
+                writer.option(number::URI_QUERY, query).unwrap();
+                writer.uint(number::BLOCK2, block).unwrap();
+                writer.uint(number::SIZE1, block).unwrap();
+            });
+            request(&bytes).unwrap().exchange()
+        };
+        let first = of("vm1/a", b"x=1", 0x06);
+        assert_eq!(first, of("vm1/a", b"x=1", 0x16));
+        assert_ne!(first, of("vm1/b", b"x=1", 0x06));
+        assert_ne!(first, of("vm1/a", b"x=2", 0x06));
     }
 }

@@ -93,6 +93,14 @@ impl Operation {
         }
     }
 
+    /// Whether it can be done again without doing anything.
+    pub(crate) const fn only_reads(self) -> bool {
+        matches!(
+            self,
+            Self::Discover | Self::Status | Self::ComponentStatus(_)
+        )
+    }
+
     /// The roles of which a peer must have one; `None` where any known peer
     /// will do.
     pub(crate) const fn needs(self) -> Option<Roles> {

@@ -9,7 +9,6 @@ use embedded_storage::nor_flash::NorFlash;
 use sealift_engine::HOST;
 use sealift_manifest::{Kind, Scan, scan_head};
 use sealift_oscore::coap::Code;
-use sealift_oscore::server::SessionId;
 use sealift_storage::Phase as StoredPhase;
 use sealift_wire::{ComponentStatus, DeviceStatus, Phase, Refusal, Transfer, VM_CONTROL, VM_RUN};
 
@@ -17,7 +16,7 @@ use crate::block::{Collecting, collect};
 use crate::capsule::{ArtifactBytes, Ephemeral, Host};
 use crate::ota::{Ota, Progress};
 use crate::refuse;
-use crate::request::Request;
+use crate::request::{Exchange, Request};
 use crate::response::{CBOR, LINK_FORMAT, OCTETS, Response};
 use crate::route::{Method, Operation};
 use crate::supervisor::Supervisor;
@@ -30,7 +29,10 @@ const CAPSULE_BODY: usize = 1024;
 pub(crate) struct Service<F, H: Host, const N: usize, const W: usize> {
     vms: Supervisor<F, H, N, W>,
     ota: Ota,
-    collecting: Collecting<(SessionId, Operation)>,
+    /// A body for a capsule, and one for a job: so that who may only use
+    /// capsules does not get in the way of who runs jobs.
+    body: Collecting<Exchange>,
+    job: Collecting<Exchange>,
     job_limit: usize,
 }
 
@@ -49,7 +51,8 @@ where
         Self {
             vms,
             ota: Ota::default(),
-            collecting: None,
+            body: None,
+            job: None,
             job_limit,
         }
     }
@@ -59,7 +62,6 @@ where
         let method = Method::from_code(request.code.0);
         let names = self.vms.store.layout().names();
         let operation = Operation::of(method, &request.path, names);
-        // A stranger to a resource learns nothing of what exists beside it.
         let operation = operation?;
         match operation.needs() {
             Some(roles) if !request.roles.has(roles) => Err(Refusal::NotAllowed),
@@ -76,6 +78,13 @@ where
         if !matches!(operation, Operation::Capsule(_)) {
             request.only_known_options()?;
         }
+        if matches!(
+            operation,
+            Operation::Confirm(_) | Operation::Rollback(_) | Operation::Remove(_)
+        ) {
+            // They take no body; one in blocks would do it once for each.
+            request.in_one_piece()?;
+        }
         let vms = &mut self.vms;
         let progress = match operation {
             Operation::Discover => return Ok(Reply::Whole(self.discover())),
@@ -89,7 +98,10 @@ where
                 self.ota
                     .envelope(vms, request.session, vm, request.piece()?)?
             }
-            Operation::Payload(vm) => vms.payload_piece(vm, request.piece()?)?,
+            Operation::Payload(vm) => {
+                self.ota
+                    .payload(vms, request.session, vm, request.piece()?)?
+            }
             Operation::Confirm(vm) => {
                 vms.confirm(vm)?;
                 Progress::Activated
@@ -121,9 +133,8 @@ where
 
     /// Hands a request to a capsule, once its body is whole.
     fn call(&mut self, vm: usize, request: &Request<'_>) -> Result<Reply, Refusal> {
-        let key = (request.session, Operation::Capsule(vm));
         let piece = request.piece()?;
-        let Some(body) = collect(&mut self.collecting, key, piece, CAPSULE_BODY)? else {
+        let Some(body) = collect(&mut self.body, request.exchange(), piece, CAPSULE_BODY)? else {
             return Ok(Reply::Continue);
         };
         let message = request.capsule_message(&body)?;
@@ -133,9 +144,8 @@ where
 
     /// Runs an ephemeral capsule: an envelope, and behind it the input.
     fn run(&mut self, request: &Request<'_>) -> Result<Reply, Refusal> {
-        let key = (request.session, Operation::Run);
         let piece = request.piece()?;
-        let Some(body) = collect(&mut self.collecting, key, piece, self.job_limit)? else {
+        let Some(body) = collect(&mut self.job, request.exchange(), piece, self.job_limit)? else {
             return Ok(Reply::Continue);
         };
         let malformed = |error| refuse::envelope(VM_RUN, error);

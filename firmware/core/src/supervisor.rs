@@ -118,6 +118,10 @@ where
         }
         match result {
             Ok(answer) => Ok(answer),
+            // The caller's fault: the capsule has not seen it.
+            Err(fault @ Fault::RequestTooLong) => {
+                Err(refuse::because(self.name(vm), &fault, fault.refusal()))
+            }
             Err(fault) => {
                 let refusal = self.note(vm, &Failure::Fault(fault));
                 self.stop(vm);
@@ -131,14 +135,8 @@ where
 
     /// Stops the capsule of `vm`, if it runs, and frees its slot.
     pub(crate) fn stop(&mut self, vm: usize) {
-        let Some(running) = self.running.get_mut(vm).and_then(Option::take) else {
-            return;
-        };
-        let Running { capsule, lease } = running;
-        // The instance goes first: until then it may read its slot.
-        drop(capsule);
-        if let Err(error) = self.store.give_back(lease) {
-            log::error!("{}: {error:?}", self.name(vm));
+        if let Some(running) = self.running.get_mut(vm).and_then(Option::take) {
+            self.release(vm, running);
         }
     }
 
@@ -146,9 +144,8 @@ where
     /// and what is there then is started instead.
     pub(crate) fn start(&mut self, vm: usize) {
         self.stop(vm);
-        // Each turn ends a trial or changes to another slot, of which there
-        // are two: three turns settle it.
-        for _ in 0..3 {
+        // At most one trial to end, and then what was confirmed before it.
+        for _ in 0..2 {
             let Some(active) = self.store.status(vm).and_then(|status| status.active) else {
                 return;
             };
@@ -170,28 +167,19 @@ where
                 }
             }
             let failure = match self.launch(vm, active.slot) {
-                Ok(running) => {
-                    log::info!(
-                        "{}: runs, sequence number {}",
-                        self.name(vm),
-                        active.sequence
-                    );
-                    if let Some(place) = self.running.get_mut(vm) {
-                        *place = Some(running);
-                    }
-                    return;
-                }
+                Ok(running) => return self.runs(vm, running, active.sequence),
                 Err(failure) => failure,
             };
             self.note(vm, &failure);
-            let went_back = match failure {
-                _ if trial => self.revert(vm),
+            match failure {
+                _ if trial => {
+                    if !self.revert(vm) {
+                        return;
+                    }
+                }
                 // Damaged in its slot: better the previous one than none.
-                Failure::Unacceptable(_) => self.fall_back(vm),
-                Failure::Fault(_) => false,
-            };
-            if !went_back {
-                return;
+                Failure::Unacceptable(_) => return self.fall_back(vm),
+                Failure::Fault(_) => return,
             }
         }
     }
@@ -251,24 +239,60 @@ where
         Ok(Running { capsule, lease })
     }
 
+    /// Takes note that a capsule runs.
+    fn runs(&mut self, vm: usize, running: Running<H>, sequence: u64) {
+        log::info!("{}: runs, sequence number {sequence}", self.name(vm));
+        if let Some(place) = self.running.get_mut(vm) {
+            *place = Some(running);
+        }
+    }
+
+    /// Ends an instance and frees its slot.
+    fn release(&mut self, vm: usize, running: Running<H>) {
+        let Running { capsule, lease } = running;
+        // The instance goes first: until then it may read its slot.
+        drop(capsule);
+        if let Err(error) = self.store.give_back(lease) {
+            log::error!("{}: {error:?}", self.name(vm));
+        }
+    }
+
     /// Ends the trial of `vm`; says whether the store did it.
     fn revert(&mut self, vm: usize) -> bool {
-        let result = self.store.revert(vm);
-        self.went_back(vm, result)
-    }
-
-    fn fall_back(&mut self, vm: usize) -> bool {
-        let result = self.store.rollback(vm);
-        self.went_back(vm, result)
-    }
-
-    fn went_back(&self, vm: usize, result: Result<(), StoreError<F::Error>>) -> bool {
         let name = self.name(vm);
+        let result = self.store.revert(vm);
         match result {
             Ok(()) => log::warn!("{name}: went back to the previous capsule"),
             Err(ref error) => log::error!("{name}: cannot go back: {error:?}"),
         }
         result.is_ok()
+    }
+
+    /// Goes back from a confirmed capsule that may not run to the previous
+    /// one, if that runs. Nothing is written before it does: two bad slots
+    /// would take turns at each call.
+    fn fall_back(&mut self, vm: usize) {
+        let name = self.name(vm);
+        let Some(previous) = self.store.status(vm).and_then(|status| status.previous) else {
+            return;
+        };
+        let running = match self.launch(vm, previous.slot) {
+            Ok(running) => running,
+            Err(failure) => {
+                failure.log(name);
+                return;
+            }
+        };
+        match self.store.rollback(vm) {
+            Ok(()) => {
+                log::warn!("{name}: went back to the previous capsule");
+                self.runs(vm, running, previous.sequence);
+            }
+            Err(error) => {
+                log::error!("{name}: cannot go back: {error:?}");
+                self.release(vm, running);
+            }
+        }
     }
 
     fn on_trial(&self, vm: usize) -> bool {
@@ -278,20 +302,26 @@ where
 
     /// Logs and remembers why a capsule stopped.
     fn note(&mut self, vm: usize, failure: &Failure) -> Refusal {
-        let name = self.name(vm);
-        let refusal = match failure {
-            Failure::Unacceptable(refusal) => {
-                log::error!("{name}: not started: {refusal}");
-                *refusal
-            }
-            Failure::Fault(fault) => {
-                log::warn!("{name}: {fault}");
-                fault.refusal()
-            }
-        };
+        let refusal = failure.log(self.name(vm));
         if let Some(last) = self.last_fault.get_mut(vm) {
             *last = Some(refusal);
         }
         refusal
+    }
+}
+
+impl Failure {
+    /// Logs it; returns what a peer is told.
+    fn log(&self, name: &str) -> Refusal {
+        match self {
+            Self::Unacceptable(refusal) => {
+                log::error!("{name}: not started: {refusal}");
+                *refusal
+            }
+            Self::Fault(fault) => {
+                log::warn!("{name}: {fault}");
+                fault.refusal()
+            }
+        }
     }
 }

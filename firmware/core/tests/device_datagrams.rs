@@ -8,8 +8,9 @@
 mod device_common;
 
 use device_common::capsules::{LOG, Parts, persistent};
-use device_common::{Rig, answering};
+use device_common::{Rig, answering, envelope, logged};
 use sealift_manifest::Grants;
+use sealift_oscore::Identity;
 use sealift_oscore::coap::{BlockOption, Code, Message, number};
 use sealift_wire::Refusal;
 
@@ -79,6 +80,117 @@ fn a_later_block_of_nothing_does_not_run_the_capsule() {
 }
 
 #[test]
+fn blocks_of_different_requests_do_not_mix() {
+    let mut rig = Rig::new();
+    // Answers with what it was asked: options and payload.
+    let mirror = persistent(Parts {
+        run: "(memory.copy (i32.const 513) (local.get $message) (i32.const 1099))",
+        answer: &format!("\\ff{}", "x".repeat(1099)),
+        ..Parts::default()
+    });
+    rig.install(&mirror, 1);
+    let mut app = rig.app();
+    let block = |num, more| BlockOption { num, more, szx: 6 };
+    let mut ask = |rig: &mut Rig, query: &[u8], number, value: BlockOption, body: &[u8]| {
+        let (datagram, sent) = app.protect(Code::PUT, |writer| {
+            writer.uri_path("/vm1/path")?;
+            writer.option(number::URI_QUERY, query)?;
+            writer.block(number, value)?;
+            writer.payload(body)
+        });
+        let response = rig.send(app.address(), &datagram);
+        app.unprotect(&sent, &response).unwrap()
+    };
+    // The beginning of one body is not that of another.
+    let start = ask(&mut rig, b"a", number::BLOCK1, block(0, true), &[1; 1024]);
+    assert_eq!(start.code, Code::CONTINUE);
+    let end = ask(&mut rig, b"b", number::BLOCK1, block(1, false), b"");
+    assert!(end.is(Refusal::BlockOutOfOrder), "{end:?}");
+    // Nor is the end of one answer that of another.
+    let first = ask(&mut rig, b"a", number::BLOCK2, block(0, false), b"");
+    assert!(first.block2.is_some_and(|block| block.more));
+    let second = ask(&mut rig, b"b", number::BLOCK2, block(1, false), b"");
+    assert!(second.is(Refusal::BlockOutOfOrder), "{second:?}");
+    let second = ask(&mut rig, b"a", number::BLOCK2, block(1, false), b"");
+    assert_eq!(second.code, Code::CONTENT);
+}
+
+#[test]
+fn a_last_word_before_the_last_block_asks_for_no_more() {
+    let mut rig = Rig::new();
+    let capsule = answering("one");
+    rig.install(&capsule, 1);
+    let mut op = rig.op();
+    let same = envelope(&capsule, 1, |_| {});
+    let answer = rig.piece(&mut op, Code::PUT, "/vm-control/vm1", 0, &same);
+    assert_eq!(answer.code, Code::VALID);
+    assert_eq!(answer.block1.map(|block| block.more), Some(false));
+    let older = envelope(&answering("two"), 1, |_| {});
+    let answer = rig.piece(&mut op, Code::PUT, "/vm-control/vm1", 0, &older);
+    assert!(answer.is(Refusal::OldSequence));
+    assert_eq!(answer.block1.map(|block| block.more), Some(false));
+}
+
+#[test]
+fn a_refusal_comes_in_blocks_of_the_size_asked_for() {
+    let mut rig = Rig::new();
+    let mut app = rig.app();
+    let mut text = Vec::<u8>::new();
+    for num in 0.. {
+        let asked = BlockOption {
+            num,
+            more: false,
+            szx: 0,
+        };
+        let answer = rig
+            .request(&mut app, Code::GET, "/vm-control", None, Some(asked), &[])
+            .unwrap();
+        assert_eq!(answer.code, Code::FORBIDDEN);
+        assert!(answer.payload.len() <= 16);
+        text.extend(&answer.payload);
+        if !answer.block2.is_some_and(|block| block.more) {
+            break;
+        }
+    }
+    assert_eq!(text, Refusal::NotAllowed.to_string().into_bytes());
+}
+
+#[test]
+fn a_request_that_is_too_long_for_it_does_not_stop_a_capsule() {
+    let mut rig = Rig::new();
+    rig.install(&answering("one"), 1);
+    let mut op = rig.op();
+    let two = envelope(&answering("two"), 2, |_| {});
+    rig.put(&mut op, "/vm-control/vm1", &two).unwrap();
+    let tries = rig.status().tries_left;
+    let mut app = rig.app();
+    for _ in 0..4 {
+        for num in 0..2 {
+            let (datagram, sent) = app.protect(Code::PUT, |writer| {
+                writer.uri_path("/vm1/path")?;
+                for _ in 0..2 {
+                    writer.option(number::URI_QUERY, &[b'x'; 200])?;
+                }
+                writer.block(
+                    number::BLOCK1,
+                    BlockOption {
+                        num,
+                        more: num == 0,
+                        szx: 5,
+                    },
+                )?;
+                writer.payload(&[0; 512])
+            });
+            let response = rig.send(app.address(), &datagram);
+            let answer = app.unprotect(&sent, &response).unwrap();
+            assert!(num == 0 || answer.is(Refusal::TooLarge), "{answer:?}");
+        }
+    }
+    assert_eq!(rig.status().tries_left, tries);
+    rig.asks("two");
+}
+
+#[test]
 fn unknown_critical_options_are_refused() {
     let mut rig = Rig::new();
     let mut op = rig.op();
@@ -115,6 +227,23 @@ fn without_a_security_context_nothing_is_served() {
             assert_eq!(message.code, Code::UNAUTHORIZED, "{code} {path}");
         }
     }
+}
+
+#[test]
+fn the_log_says_who_was_refused_and_nobody_writes_lines_of_their_own() {
+    let mut rig = Rig::new();
+    let stranger = Identity::generate("stranger", &mut rand_core::OsRng).unwrap();
+    assert!(rig.connect(&stranger, 3000).is_none());
+    let log = logged();
+    let of_stranger = log.iter().find(|line| line.starts_with("127.0.0.1:3000: "));
+    assert!(of_stranger.is_some(), "{log:?}");
+
+    let mut app = rig.app();
+    let answer = rig.simple(&mut app, Code::GET, "/vm-control\nERROR: vm1: removed");
+    assert!(answer.is(Refusal::NotFound));
+    let log = logged();
+    assert!(log.iter().any(|line| line.contains("vm1: removed")));
+    assert!(log.iter().all(|line| !line.contains('\n')), "{log:?}");
 }
 
 #[test]

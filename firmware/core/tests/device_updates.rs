@@ -7,13 +7,14 @@
 mod device_common;
 
 use device_common::capsules::{LOG, Parts, persistent};
-use device_common::{PAGE, Rig, answering, echo, envelope};
+use device_common::{PAGE, Rig, answering, detached, echo, envelope};
 use sealift_manifest::{Grants, Kind};
 use sealift_oscore::coap::{BlockOption, Code};
 use sealift_storage::sim::Torn;
 use sealift_wire::{Phase, Refusal};
 
 const VM1: &str = "/vm-control/vm1";
+const PAYLOAD: &str = "/vm-control/vm1/payload";
 
 #[test]
 fn an_integrated_envelope_installs_in_one_transfer() {
@@ -209,8 +210,185 @@ fn a_damaged_confirmed_capsule_gives_way_to_the_previous_one() {
         find(flash.bytes(), b"one").expect("the payload is in flash")
     };
     rig.flash.0.borrow_mut().bytes_mut()[at] ^= 1;
+    let before = rig.flash.0.borrow().bytes().to_vec();
     rig.reboot();
     assert!(rig.ask().is(Refusal::NoCapsule));
+    assert!(
+        before == rig.flash.0.borrow().bytes(),
+        "each call wears the flash"
+    );
+}
+
+#[test]
+fn a_damaged_previous_capsule_is_not_rolled_back_to() {
+    let mut rig = Rig::new();
+    rig.install(&answering("one"), 1);
+    rig.install(&answering("two"), 2);
+    damage(&rig, b"one");
+    let mut op = rig.op();
+    let answer = rig.simple(&mut op, Code::POST, "/vm-control/vm1/rollback");
+    assert!(answer.is(Refusal::WrongPayload), "{answer:?}");
+    assert_eq!(rig.status().sequence, Some(2));
+    rig.asks("two");
+}
+
+#[test]
+fn an_envelope_damaged_in_flash_can_be_sent_again() {
+    let mut rig = Rig::new();
+    rig.install(&answering("one"), 1);
+    let two = answering("two");
+    let envelope = detached(&two, 2, |spec| spec.invoke.fuel = 1_000_007);
+    let mut op = rig.op();
+    let answer = rig.put(&mut op, VM1, &envelope).unwrap();
+    assert_eq!(answer.code, Code::CHANGED, "{answer:?}");
+    damage(&rig, &1_000_007_u32.to_be_bytes());
+    let answer = rig.put(&mut op, PAYLOAD, &two.artifact).unwrap();
+    assert!(answer.is(Refusal::Tampered), "{answer:?}");
+    rig.asks("one");
+    rig.put(&mut op, VM1, &envelope).unwrap();
+    let answer = rig.put(&mut op, PAYLOAD, &two.artifact).unwrap();
+    assert_eq!(answer.code, Code::CHANGED, "{answer:?}");
+    rig.asks("two");
+}
+
+#[test]
+fn a_flash_that_cannot_be_read_for_a_moment_costs_no_transfer() {
+    let mut failures = 0;
+    let two = answering("two");
+    for reads in (0..60).step_by(3) {
+        let mut rig = Rig::new();
+        rig.install(&answering("one"), 1);
+        let mut op = rig.op();
+        rig.put(&mut op, VM1, &detached(&two, 2, |_| {})).unwrap();
+        let last = (two.artifact.len() as u32).div_ceil(1024) - 1;
+        for num in 0..last {
+            rig.piece(&mut op, Code::PUT, PAYLOAD, num, &two.artifact);
+        }
+        rig.flash.1.set(Some(reads));
+        let answer = rig.piece(&mut op, Code::PUT, PAYLOAD, last, &two.artifact);
+        rig.flash.1.set(None);
+        let status = rig.status();
+        if answer.is(Refusal::Internal) && status.sequence == Some(1) {
+            failures += 1;
+            assert!(status.transfer.is_some(), "after {reads} reads");
+        }
+    }
+    assert!(failures > 2);
+}
+
+#[test]
+fn what_is_answered_as_done_runs() {
+    let two = envelope(&answering("two"), 2, |_| {});
+    let steps = {
+        let mut rig = Rig::new();
+        rig.install(&answering("one"), 1);
+        let before = rig.flash.0.borrow().steps();
+        let mut op = rig.op();
+        rig.put(&mut op, VM1, &two).unwrap();
+        rig.flash.0.borrow().steps() - before
+    };
+    let mut failures = 0;
+    // The last of what is written: that the trial is active, and its try.
+    for back in (0..600).step_by(20) {
+        let mut rig = Rig::new();
+        rig.install(&answering("one"), 1);
+        let mut op = rig.op();
+        rig.flash.0.borrow_mut().glitch_at(steps - 1 - back);
+        let answer = rig.put(&mut op, VM1, &two).unwrap();
+        let status = rig.status();
+        if answer.code == Code::CHANGED {
+            assert!(status.running && status.sequence == Some(2), "{status:?}");
+        } else {
+            failures += 1;
+        }
+    }
+    assert!(failures > 2);
+}
+
+#[test]
+fn a_payload_does_not_go_into_the_transfer_of_another_deployer() {
+    let mut rig = Rig::new();
+    let (one, two) = (answering("one"), answering("two"));
+    let (mut a, mut b) = (rig.op(), rig.op());
+    rig.put(&mut a, VM1, &detached(&one, 1, |_| {})).unwrap();
+    for num in 0..2 {
+        rig.piece(&mut a, Code::PUT, PAYLOAD, num, &one.artifact);
+    }
+    rig.put(&mut b, VM1, &detached(&two, 2, |_| {})).unwrap();
+    for num in 0..2 {
+        rig.piece(&mut b, Code::PUT, PAYLOAD, num, &two.artifact);
+    }
+    // At the same place, but of another capsule.
+    let answer = rig.piece(&mut a, Code::PUT, PAYLOAD, 2, &one.artifact);
+    assert!(answer.is(Refusal::WrongOffset), "{answer:?}");
+    let last = (two.artifact.len() as u32).div_ceil(1024) - 1;
+    for num in 2..last {
+        rig.piece(&mut b, Code::PUT, PAYLOAD, num, &two.artifact);
+    }
+    // Whoever knows of this transfer may finish it.
+    let mut c = rig.op();
+    let answer = rig.piece(&mut c, Code::PUT, PAYLOAD, last, &two.artifact);
+    assert_eq!(answer.code, Code::CHANGED, "{answer:?}");
+    rig.asks("two");
+}
+
+#[test]
+fn a_user_of_capsules_does_not_disturb_a_job() {
+    let mut rig = Rig::new();
+    rig.install(&answering(&"x".repeat(1200)), 1);
+    let job = envelope(&echo(), 1, |spec| spec.component = "vm-run".into());
+    let body = [job, vec![7; 2000]].concat();
+    let (mut op, mut app) = (rig.op(), rig.app());
+    let last = (body.len() as u32).div_ceil(1024) - 1;
+    let use_it = |rig: &mut Rig, app: &mut _| {
+        // A call, the first block of one, and a long answer.
+        rig.simple(app, Code::GET, "/vm1/path");
+        let more = [0; 1025];
+        let answer = rig.piece(app, Code::PUT, "/vm1/path", 0, &more);
+        assert_eq!(answer.code, Code::CONTINUE);
+    };
+    for num in 0..last {
+        let answer = rig.piece(&mut op, Code::POST, "/vm-run", num, &body);
+        assert_eq!(answer.code, Code::CONTINUE, "{num}: {answer:?}");
+        use_it(&mut rig, &mut app);
+    }
+    let answer = rig.piece(&mut op, Code::POST, "/vm-run", last, &body);
+    assert_eq!(answer.code, Code::CHANGED, "{answer:?}");
+    use_it(&mut rig, &mut app);
+    let next = BlockOption {
+        num: 1,
+        more: false,
+        szx: 6,
+    };
+    let rest = rig.request(&mut op, Code::POST, "/vm-run", None, Some(next), &[]);
+    assert_eq!(rest.unwrap().payload, [7; 2000 - 1024]);
+}
+
+#[test]
+fn a_roll_back_is_done_once_however_its_answer_is_fetched() {
+    let mut rig = Rig::new();
+    rig.install(&answering("one"), 1);
+    rig.install(&answering("two"), 2);
+    let path = "/vm-control/vm1/rollback";
+    let block = |num, more| Some(BlockOption { num, more, szx: 0 });
+    let mut op = rig.op();
+    // A later block of an answer that there is not.
+    let answer = rig.request(&mut op, Code::POST, path, None, block(1, false), &[]);
+    assert!(answer.unwrap().is(Refusal::BlockOutOfOrder));
+    rig.asks("two");
+    // A body in blocks, where there should be none.
+    let answer = rig.request(&mut op, Code::POST, path, block(0, true), None, &[0; 16]);
+    assert!(answer.unwrap().is(Refusal::TooLarge));
+    rig.asks("two");
+    let answer = rig.request(&mut op, Code::POST, path, None, block(0, false), &[]);
+    assert_eq!(answer.unwrap().code, Code::CHANGED);
+    rig.asks("one");
+    // Somebody else's long answer in between.
+    let mut other = rig.op();
+    rig.request(&mut other, Code::GET, VM1, None, block(0, false), &[]);
+    let answer = rig.request(&mut op, Code::POST, path, None, block(1, false), &[]);
+    assert_eq!(answer.unwrap().code, Code::CHANGED);
+    rig.asks("one");
 }
 
 #[test]
@@ -262,6 +440,12 @@ fn power_cuts_during_an_update_leave_the_old_or_the_new_capsule() {
     }
     println!("{cuts} cuts: {olds} times the old capsule, {news} times the new one");
     assert!(cuts > 10 && olds > 0 && news > 0);
+}
+
+/// Flips a bit of what is in flash.
+fn damage(rig: &Rig, content: &[u8]) {
+    let at = find(rig.flash.0.borrow().bytes(), content).expect("it is in flash");
+    rig.flash.0.borrow_mut().bytes_mut()[at] ^= 1;
 }
 
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {

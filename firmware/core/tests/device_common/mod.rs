@@ -7,7 +7,7 @@
 #[path = "../capsule_common/mod.rs"]
 pub(crate) mod capsules;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
 
@@ -31,7 +31,11 @@ const NAMES: [&str; 2] = ["vm1", "vm2"];
 
 /// Flash that the test can still reach while the device has it.
 #[derive(Clone)]
-pub(crate) struct Flash(pub(crate) Rc<RefCell<MockFlash<WORD, PAGE>>>);
+pub(crate) struct Flash(
+    pub(crate) Rc<RefCell<MockFlash<WORD, PAGE>>>,
+    /// Good reads before one that fails.
+    pub(crate) Rc<Cell<Option<u32>>>,
+);
 
 impl ErrorType for Flash {
     type Error = MockError;
@@ -41,6 +45,13 @@ impl ReadNorFlash for Flash {
     const READ_SIZE: usize = MockFlash::<WORD, PAGE>::READ_SIZE;
 
     fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), MockError> {
+        match self.1.get() {
+            Some(0) => {
+                self.1.set(None);
+                return Err(MockError::Glitch);
+            }
+            left => self.1.set(left.map(|left| left - 1)),
+        }
         self.0.borrow_mut().read(offset, bytes)
     }
 
@@ -64,7 +75,16 @@ impl NorFlash for Flash {
 
 pub(crate) type TestDevice = Device<Flash, OsRng, Board, 2, WORD, 4>;
 
-/// Shows the device's log where a test fails.
+thread_local! {
+    static LOGGED: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+/// What the devices of this test have logged.
+pub(crate) fn logged() -> Vec<String> {
+    LOGGED.with_borrow(Clone::clone)
+}
+
+/// Keeps the device's log, and shows it where a test fails.
 struct Log;
 
 impl log::Log for Log {
@@ -73,7 +93,9 @@ impl log::Log for Log {
     }
 
     fn log(&self, record: &log::Record<'_>) {
-        println!("{}: {}", record.level(), record.args());
+        let line = record.args().to_string();
+        println!("{}: {line}", record.level());
+        LOGGED.with_borrow_mut(|lines| lines.push(line));
     }
 
     fn flush(&self) {}
@@ -124,6 +146,24 @@ pub(crate) fn envelope(
     sequence: u64,
     change: impl FnOnce(&mut ManifestSpec),
 ) -> Vec<u8> {
+    sign(capsule, sequence, change, Some(&capsule.artifact))
+}
+
+/// The same without the payload.
+pub(crate) fn detached(
+    capsule: &Capsule,
+    sequence: u64,
+    change: impl FnOnce(&mut ManifestSpec),
+) -> Vec<u8> {
+    sign(capsule, sequence, change, None)
+}
+
+fn sign(
+    capsule: &Capsule,
+    sequence: u64,
+    change: impl FnOnce(&mut ManifestSpec),
+    payload: Option<&[u8]>,
+) -> Vec<u8> {
     let mut spec = ManifestSpec {
         sequence_number: sequence,
         component: "vm1".into(),
@@ -145,7 +185,7 @@ pub(crate) fn envelope(
     spec.set_payload(&capsule.artifact).unwrap();
     change(&mut spec);
     let key = fake_key();
-    build_envelope(&spec, &[&key as &dyn Sign], Some(&capsule.artifact), None).unwrap()
+    build_envelope(&spec, &[&key as &dyn Sign], payload, None).unwrap()
 }
 
 /// A persistent capsule that answers with this text.
@@ -164,7 +204,7 @@ impl Rig {
         }
         let layout = Layout::new(0, SLOT_PAGES, NAMES);
         let pages = layout.size(PAGE as u32).unwrap() as usize / PAGE;
-        let flash = Flash(Rc::new(RefCell::new(MockFlash::new(pages))));
+        let flash = Flash(Rc::new(RefCell::new(MockFlash::new(pages))), Rc::default());
         let identity = Identity::generate("device", &mut OsRng).unwrap();
         let op = Identity::generate("op", &mut OsRng).unwrap();
         let app = Identity::generate("app", &mut OsRng).unwrap();
@@ -280,6 +320,26 @@ impl Rig {
             }
         }
         None
+    }
+
+    /// Sends one block of a body.
+    pub(crate) fn piece(
+        &mut self,
+        session: &mut Session,
+        code: Code,
+        path: &str,
+        num: u32,
+        body: &[u8],
+    ) -> Answer {
+        let start = num as usize * 1024;
+        let end = body.len().min(start + 1024);
+        let block = BlockOption {
+            num,
+            more: end < body.len(),
+            szx: 6,
+        };
+        self.request(session, code, path, Some(block), None, &body[start..end])
+            .unwrap()
     }
 
     /// Installs and confirms.
