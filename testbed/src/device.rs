@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -43,13 +44,13 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const READY: &str = "listening on ";
 
 impl Device {
-    /// Starts the device on a free port and waits until it listens.
+    /// Starts the device on an address of its own and waits until it listens.
     ///
     /// # Errors
     ///
     /// Where it does not start, with its log.
     pub fn start(program: &Path, options: DeviceOptions) -> Result<Self> {
-        Self::start_at(program, options, "127.0.0.1:0")
+        Self::start_at(program, options, &own_address())
     }
 
     fn start_at(program: &Path, options: DeviceOptions, listen: &str) -> Result<Self> {
@@ -70,6 +71,8 @@ impl Device {
         }
         let mut child = command
             .args(&options.extra)
+            // The log is waited for, whatever the caller's shell says.
+            .env_remove("RUST_LOG")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -169,6 +172,16 @@ impl Device {
     pub fn alive(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
     }
+}
+
+/// A loopback address that no other device of this machine has, with CoAP's
+/// port. A free port would do until a device is restarted: it may be taken by
+/// then.
+fn own_address() -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(1);
+    let [.., high, low] = std::process::id().to_be_bytes();
+    let count = COUNT.fetch_add(1, Ordering::Relaxed) % 250;
+    format!("127.{high}.{low}.{}:5683", count + 2)
 }
 
 impl Drop for Device {

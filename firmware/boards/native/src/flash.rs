@@ -6,7 +6,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
@@ -41,7 +41,8 @@ pub(crate) enum FlashError {
 }
 
 impl FileFlash {
-    /// Opens the flash, or makes one in which every byte is erased.
+    /// Opens the flash, or makes one in which every byte is erased. It holds
+    /// the device's private key, so that it is made for its owner only.
     pub(crate) fn open(path: &Path, capacity: usize) -> Result<Self> {
         let context = || format!("flash file {}", path.display());
         let file = OpenOptions::new()
@@ -49,13 +50,16 @@ impl FileFlash {
             .write(true)
             .create(true)
             .truncate(false)
+            .mode(0o600)
             .open(path)
             .with_context(context)?;
         file.try_lock()
             .map_err(|_| anyhow::anyhow!("another device uses it"))
             .with_context(context)?;
         let length = file.metadata().with_context(context)?.len();
-        if length == 0 {
+        let unfinished =
+            length < capacity as u64 && is_erased(&file, length).with_context(context)?;
+        if unfinished {
             file.write_all_at(&vec![ERASED; capacity], 0)
                 .and_then(|()| file.sync_all())
                 .with_context(context)?;
@@ -68,6 +72,13 @@ impl FileFlash {
         }
         Ok(Self { file, capacity })
     }
+}
+
+/// Whether all of a file is erased flash: new, or cut short when it was made.
+fn is_erased(file: &File, length: u64) -> io::Result<bool> {
+    let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
+    file.read_exact_at(&mut bytes, 0)?;
+    Ok(bytes.iter().all(|byte| *byte == ERASED))
 }
 
 impl ErrorType for FileFlash {
@@ -176,6 +187,32 @@ mod tests {
         let mut bytes = [0; 8];
         flash.read(SECOND, &mut bytes).unwrap();
         assert_eq!(bytes, [ERASED; 8]);
+    }
+
+    #[test]
+    fn a_file_that_was_cut_short_when_it_was_made_is_finished() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("flash.img");
+        std::fs::write(&path, [ERASED; PAGE + 5]).unwrap();
+        let mut flash = flash(&dir);
+        let mut byte = [0];
+        flash.read(4 * SECOND - 1, &mut byte).unwrap();
+        assert_eq!(byte, [ERASED]);
+        drop(flash);
+        // What has content is not touched.
+        std::fs::write(&path, [ERASED - 1; PAGE]).unwrap();
+        assert!(FileFlash::open(&path, 4 * PAGE).is_err());
+        assert_eq!(std::fs::read(&path).unwrap(), [ERASED - 1; PAGE]);
+    }
+
+    #[test]
+    fn nobody_else_can_read_it() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let dir = tempfile::tempdir().unwrap();
+        drop(flash(&dir));
+        let metadata = std::fs::metadata(dir.path().join("flash.img")).unwrap();
+        assert_eq!(metadata.permissions().mode() & 0o077, 0);
     }
 
     #[test]

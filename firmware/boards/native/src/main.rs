@@ -45,6 +45,9 @@ const JOB_LIMIT: usize = 256 * 1024;
 /// How long the socket is listened to before time is let pass.
 const TICK: Duration = Duration::from_millis(500);
 
+/// Failures of the socket in a row after which the device gives up.
+const MAX_FAILURES: u32 = 20;
+
 type NativeDevice = Device<FileFlash, OsRng, NativeHost, { NAMES.len() }, WORD, SESSIONS>;
 
 fn main() -> ExitCode {
@@ -99,10 +102,11 @@ fn serve(device: &mut NativeDevice, socket: &UdpSocket) -> Result<()> {
     let mut incoming = [0; 2 * MAX_DATAGRAM];
     let mut outgoing = [0; MAX_DATAGRAM];
     socket.set_read_timeout(Some(TICK))?;
+    let mut failures = 0;
     loop {
         let received = socket.recv_from(&mut incoming);
         let now = u64::try_from(start.elapsed().as_millis())?;
-        if let Some((length, peer)) = datagram(received)? {
+        if let Some((length, peer)) = datagram(received, &mut failures)? {
             let datagram = incoming.get(..length).unwrap_or_default();
             let length = device.handle_datagram(now, peer, datagram, &mut outgoing);
             let answer = outgoing.get(..length).unwrap_or_default();
@@ -113,22 +117,63 @@ fn serve(device: &mut NativeDevice, socket: &UdpSocket) -> Result<()> {
             }
         }
         device.tick(now);
+        if failures > 0 {
+            std::thread::sleep(TICK);
+        }
     }
 }
 
 /// What was received, if anything was. A peer whose port is closed makes a
-/// later call fail on Linux; that must not end the device.
-fn datagram(received: std::io::Result<(usize, SocketAddr)>) -> Result<Option<(usize, SocketAddr)>> {
+/// later call fail on Linux, and so does a moment without memory; that must
+/// not end the device.
+fn datagram(
+    received: std::io::Result<(usize, SocketAddr)>,
+    failures: &mut u32,
+) -> Result<Option<(usize, SocketAddr)>> {
     use std::io::ErrorKind::{
-        ConnectionRefused, ConnectionReset, HostUnreachable, Interrupted, NetworkUnreachable,
-        TimedOut, WouldBlock,
+        ConnectionRefused, ConnectionReset, Interrupted, TimedOut, WouldBlock,
     };
     match received {
-        Ok(received) => Ok(Some(received)),
+        Ok(received) => {
+            *failures = 0;
+            Ok(Some(received))
+        }
         Err(error) => match error.kind() {
-            WouldBlock | TimedOut | Interrupted | ConnectionRefused | ConnectionReset
-            | HostUnreachable | NetworkUnreachable => Ok(None),
+            WouldBlock | TimedOut => {
+                *failures = 0;
+                Ok(None)
+            }
+            Interrupted | ConnectionRefused | ConnectionReset => Ok(None),
+            _ if *failures < MAX_FAILURES => {
+                *failures += 1;
+                log::warn!("cannot receive: {error}");
+                Ok(None)
+            }
             _ => Err(error).context("the socket failed"),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Error, ErrorKind};
+
+    use super::*;
+
+    #[test]
+    fn a_moment_without_memory_or_network_does_not_end_the_device() {
+        let failed = |kind: ErrorKind, failures: &mut u32| {
+            datagram(Err(Error::from(kind)), failures).map(|datagram| datagram.is_some())
+        };
+        let mut failures = 0;
+        for kind in [ErrorKind::OutOfMemory, ErrorKind::HostUnreachable] {
+            assert!(!failed(kind, &mut failures).unwrap());
+        }
+        assert_eq!(failures, 2);
+        assert!(!failed(ErrorKind::WouldBlock, &mut failures).unwrap());
+        assert_eq!(failures, 0);
+        // But a socket that stays broken does.
+        failures = MAX_FAILURES;
+        assert!(failed(ErrorKind::OutOfMemory, &mut failures).is_err());
     }
 }
