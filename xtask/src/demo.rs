@@ -40,6 +40,17 @@ pub(crate) fn demo() -> Result<()> {
     Ok(())
 }
 
+/// The number in `text` that follows these words.
+fn number_after(text: &str, words: &str) -> Result<u64> {
+    let (_, rest) = text
+        .split_once(words)
+        .with_context(|| format!("expected {words:?} in: {text}"))?;
+    let digits = rest.split(|c: char| !c.is_ascii_digit()).next();
+    digits
+        .and_then(|digits| digits.parse().ok())
+        .with_context(|| format!("expected a number after {words:?} in: {text}"))
+}
+
 struct Demo {
     workshop: Workshop,
     steps: usize,
@@ -175,9 +186,12 @@ impl Demo {
         Self::note(&said);
         self.answers(device, V1)?;
         let said = self.op(device, &["push", "v2.suit", "--block-size", "256"])?;
+        let resumed = number_after(&said, "resuming at ")?;
+        let sent = number_after(&said, "sent ")?;
+        // Whole blocks only, so the one that was broken off may come again.
         ensure!(
-            said.contains("resuming at"),
-            "the push did not resume: {said}"
+            resumed + 256 >= size / 2 && resumed + sent <= size + 256,
+            "the push sent again what was there: {said}"
         );
         self.step("pushed it again: it went on where it stood, and runs");
         Self::note(&said);
@@ -192,6 +206,7 @@ impl Demo {
         for _ in 0..3 {
             let said = self.refused(device, "app", &["call", "GET", "/vm1/crash"])?;
             Self::note(&said);
+            ensure!(said.contains("trapped"), "it did not crash");
         }
         self.step("the device gave the crashing capsule up and went back by itself");
         self.answers(device, V2)

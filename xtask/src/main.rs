@@ -1,5 +1,6 @@
 //! The commands of the README and of CI: `cargo xtask demo`, `test`,
-//! `build`, `capsules`. Each installs what it needs and says what it does.
+//! `sweep`, `build`, `capsules`. Each installs what it needs and says what it
+//! does.
 
 #![forbid(unsafe_code)]
 
@@ -8,6 +9,7 @@ mod capsule;
 mod demo;
 mod run;
 mod setup;
+mod sweep;
 mod test;
 
 use std::process::ExitCode;
@@ -30,6 +32,12 @@ enum Command {
     Demo,
     /// All tests that need no special hardware; what CI runs
     Test,
+    /// Every power cut in the store, and millions at random: the nightly run
+    Sweep {
+        /// Seed of what is random; another one each time if it is not given
+        #[arg(long)]
+        seed: Option<u64>,
+    },
     /// Builds the host tools, the native device and the capsules
     Build,
     /// Builds capsules/*, leaves target/capsules/NAME.wasm
@@ -45,6 +53,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Demo => demo::demo(),
         Command::Test => test::test(),
+        Command::Sweep { seed } => sweep::sweep(seed),
         Command::Build => build::everything(),
         Command::Capsules => build::capsules(),
         Command::NewCapsule { name } => capsule::new(&name),

@@ -65,7 +65,20 @@ pub(crate) fn linker() -> Result<()> {
 
 /// What liboscore, the oracle of the OSCORE tests, is built with.
 pub(crate) fn libclang() -> Result<()> {
-    packages(&["clang", "libclang-dev"], || on_path("clang"))
+    // Debian has the library in a folder for each version of LLVM.
+    let library = || {
+        let versions = std::fs::read_dir("/usr/lib")
+            .into_iter()
+            .flatten()
+            .flatten();
+        versions
+            .filter(|entry| entry.file_name().to_string_lossy().starts_with("llvm-"))
+            .filter_map(|entry| std::fs::read_dir(entry.path().join("lib")).ok())
+            .flatten()
+            .flatten()
+            .any(|file| file.file_name().to_string_lossy().starts_with("libclang"))
+    };
+    packages(&["clang", "libclang-dev"], || on_path("clang") && library())
 }
 
 /// A Python with the independent implementations that the tests compare
