@@ -195,8 +195,9 @@
 //! # Why not `sequential-storage`
 //!
 //! It is a good map and queue, but version 8.0.2 with 1-byte words can
-//! acknowledge a store and later return the old value after two power cuts (its
-//! issue 136); with 4-byte words no such case was found. RP2040 and RP2350
+//! acknowledge a store and later return the old value, after two power cuts (its
+//! issue 136) or one (`tests/sequential_storage.rs`, which turns red when a new
+//! version heals it); with 4-byte words no such case was found. RP2040 and RP2350
 //! drivers declare 1-byte words. A rollback counter must not do that on any
 //! word size, and the state here is a single value of fixed size, for which a
 //! journal of whole states is shorter than a map.
