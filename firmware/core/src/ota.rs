@@ -54,6 +54,9 @@ enum Stage {
     Head(Vec<u8>),
     /// The head was verified and has this length; payload follows.
     Payload(usize),
+    /// The capsule is active already. Whatever follows is passed over: to a
+    /// sender by the book, success before the last block means to go on.
+    AlreadyActive,
 }
 
 /// How far a request got.
@@ -97,6 +100,7 @@ impl Ota {
                 return Err(Refusal::BlockOutOfOrder);
             }
         };
+        let more = piece.more;
         let progress = match piece.after(upload.taken) {
             Ok(rest) => upload.take(vms, rest)?,
             Err(refusal) => {
@@ -110,6 +114,7 @@ impl Ota {
                 self.forget(session, vm);
                 self.belongs(vms, session, vm)?;
             }
+            Progress::AlreadyActive if more => self.upload = Some(upload),
             Progress::AlreadyActive | Progress::Activated => {}
         }
         Ok(progress)
@@ -198,6 +203,7 @@ impl Upload {
                 };
                 return vms.payload_piece(self.vm, piece);
             }
+            Stage::AlreadyActive => return Ok(Progress::AlreadyActive),
             Stage::Head(head) => head,
         };
         // Bytes that do not fit any more belong to the payload, or the head
@@ -217,6 +223,7 @@ impl Upload {
                 let begins = [start, beyond].concat();
                 let opened = vms.open(self.vm, head)?;
                 if opened == Opened::AlreadyActive {
+                    self.stage = Stage::AlreadyActive;
                     return Ok(Progress::AlreadyActive);
                 }
                 if integrated.is_none() {

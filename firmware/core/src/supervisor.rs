@@ -172,6 +172,9 @@ where
             };
             self.note(vm, &failure);
             match failure {
+                // The flash failed, not the capsule: it is tried again with
+                // the next call, and a trial has so many tries.
+                Failure::Unacceptable(Refusal::Internal) => return,
                 _ if trial => {
                     if !self.revert(vm) {
                         return;

@@ -116,7 +116,7 @@ fn blocks_of_different_requests_do_not_mix() {
 }
 
 #[test]
-fn a_last_word_before_the_last_block_asks_for_no_more() {
+fn an_answer_before_the_last_block_asks_for_no_more() {
     let mut rig = Rig::new();
     let capsule = answering("one");
     rig.install(&capsule, 1);
@@ -125,6 +125,15 @@ fn a_last_word_before_the_last_block_asks_for_no_more() {
     let answer = rig.piece(&mut op, Code::PUT, "/vm-control/vm1", 0, &same);
     assert_eq!(answer.code, Code::VALID);
     assert_eq!(answer.block1.map(|block| block.more), Some(false));
+    // A sender that goes on all the same comes to the same end.
+    assert_eq!(
+        rig.put(&mut op, "/vm-control/vm1", &same).unwrap().code,
+        Code::VALID
+    );
+    for num in 1..(same.len() as u32).div_ceil(1024) {
+        let answer = rig.piece(&mut op, Code::PUT, "/vm-control/vm1", num, &same);
+        assert_eq!(answer.code, Code::VALID);
+    }
     let older = envelope(&answering("two"), 1, |_| {});
     let answer = rig.piece(&mut op, Code::PUT, "/vm-control/vm1", 0, &older);
     assert!(answer.is(Refusal::OldSequence));

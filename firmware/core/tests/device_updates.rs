@@ -277,6 +277,38 @@ fn a_flash_that_cannot_be_read_for_a_moment_costs_no_transfer() {
 }
 
 #[test]
+fn a_flash_that_cannot_be_read_for_a_moment_puts_nothing_back() {
+    let trapping = persistent(Parts {
+        run: "(if (i32.eq (local.get $code) (i32.const 3)) (then unreachable))",
+        answer: "\\fftwo",
+        ..Parts::default()
+    });
+    for confirmed in [true, false] {
+        for reads in 0..12 {
+            let mut rig = Rig::new();
+            rig.install(&answering("one"), 1);
+            let mut op = rig.op();
+            rig.put(&mut op, VM1, &envelope(&trapping, 2, |_| {}))
+                .unwrap();
+            if confirmed {
+                rig.simple(&mut op, Code::POST, "/vm-control/vm1/confirm");
+            }
+            let mut app = rig.app();
+            if confirmed {
+                let answer = rig.simple(&mut app, Code::PUT, "/vm1/path");
+                assert!(answer.is(Refusal::Trapped), "{answer:?}");
+            }
+            // Started anew: a confirmed capsule by the next call, a trial at
+            // once.
+            rig.flash.1.set(Some(reads));
+            rig.simple(&mut app, Code::PUT, "/vm1/path");
+            rig.flash.1.set(None);
+            rig.asks("two");
+        }
+    }
+}
+
+#[test]
 fn what_is_answered_as_done_runs() {
     let two = envelope(&answering("two"), 2, |_| {});
     let steps = {

@@ -43,6 +43,9 @@ fn aiocoap_shakes_hands_reads_the_status_and_installs_blockwise() {
         "-",
         "get",
         "/.well-known/core",
+        "put",
+        "/vm-control/vm1",
+        "@v1.suit",
     ];
     let Some(outcome) = aiocoap(&bench, "op", &["--szx", "5"], &steps) else {
         return;
@@ -53,7 +56,8 @@ fn aiocoap_shakes_hands_reads_the_status_and_installs_blockwise() {
         .skip(1)
         .filter_map(|rest| rest.split('"').next())
         .collect();
-    assert_eq!(codes, ["2.05", "2.04", "2.04", "2.05"], "{said}");
+    // The same envelope again is done already.
+    assert_eq!(codes, ["2.05", "2.04", "2.04", "2.05", "2.03"], "{said}");
     bench.answers(V1);
     assert!(bench.op(&["status"]).contains("confirmed"));
 }
