@@ -49,10 +49,9 @@ impl Programs {
     ///
     /// Where one was not built: `cargo xtask build` makes them all.
     pub fn locate() -> Result<Self> {
-        let target = match std::env::var_os("CARGO_TARGET_DIR") {
-            Some(dir) => PathBuf::from(dir),
-            None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"),
-        };
+        let dir = std::env::var_os("CARGO_TARGET_DIR");
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let target = root.join(dir.unwrap_or_else(|| "target".into()));
         let programs = Self::in_target(&target);
         for path in [
             &programs.signer,

@@ -12,9 +12,10 @@ pub(crate) fn root() -> PathBuf {
         .map_or_else(|| PathBuf::from("."), Path::to_path_buf)
 }
 
-/// The target folder that cargo uses.
+/// The target folder that cargo uses; cargo runs in the root.
 pub(crate) fn target() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+    let dir = std::env::var_os("CARGO_TARGET_DIR");
+    root().join(dir.unwrap_or_else(|| "target".into()))
 }
 
 /// The cargo that runs this.
