@@ -183,3 +183,56 @@ impl<E: fmt::Debug> fmt::Display for Error<E> {
 }
 
 impl<E: fmt::Debug> core::error::Error for Error<E> {}
+
+#[cfg(test)]
+mod tests {
+    use super::Error;
+    use crate::LayoutError;
+    use std::collections::BTreeSet;
+    use std::string::ToString;
+    use std::vec;
+    use std::vec::Vec;
+
+    #[test]
+    fn each_error_has_its_number_and_its_words() {
+        let errors: Vec<(Error<()>, u8, bool)> = vec![
+            (Error::Layout(LayoutError::WordSize), 1, false),
+            (Error::Layout(LayoutError::ReadSize), 2, false),
+            (Error::Layout(LayoutError::PageSize), 3, false),
+            (Error::Layout(LayoutError::BaseUnaligned), 4, false),
+            (Error::Layout(LayoutError::SlotTooSmall), 5, false),
+            (Error::Layout(LayoutError::TooLarge), 6, false),
+            (Error::Layout(LayoutError::DuplicateName), 7, false),
+            (Error::Flash(()), 10, true),
+            (Error::Worn { offset: 1 }, 11, true),
+            (Error::JournalExhausted, 12, true),
+            (Error::UnknownComponent, 20, false),
+            (Error::NoCapsule, 21, false),
+            (Error::OutOfBounds, 22, false),
+            (Error::BufferTooSmall { needed: 1 }, 23, false),
+            (Error::WrongComponent, 30, false),
+            (Error::HeadLength, 31, false),
+            (Error::TooLarge { capacity: 1 }, 32, false),
+            (Error::OldSequence { highest: 1 }, 33, false),
+            (Error::BelowFloor { floor: 1 }, 34, false),
+            (Error::TrialPending, 35, false),
+            (Error::SlotLent, 36, false),
+            (Error::NoTransfer, 40, false),
+            (Error::WrongOffset { received: 1 }, 41, false),
+            (Error::TooLong, 42, false),
+            (Error::Incomplete { received: 1 }, 43, false),
+            (Error::OtherManifest, 44, false),
+            (Error::WrongPayload, 45, false),
+            (Error::NoTrial, 50, false),
+            (Error::NoTriesLeft, 51, false),
+            (Error::NoPrevious, 52, false),
+            (Error::ForeignLease, 53, false),
+        ];
+        let mut words = BTreeSet::new();
+        for (error, code, flash) in &errors {
+            assert_eq!((error.code(), error.is_flash_failure()), (*code, *flash));
+            assert!(words.insert(error.to_string()), "{error} twice");
+        }
+        assert_eq!(words.len(), errors.len());
+    }
+}

@@ -1,12 +1,13 @@
 //! The commands of the README and of CI: `cargo xtask demo`, `test`,
-//! `sweep`, `build`, `capsules`. Each installs what it needs and says what it
-//! does.
+//! `sweep`, `mutants`, `build`, `capsules`. Each installs what it needs and says
+//! what it does.
 
 #![forbid(unsafe_code)]
 
 mod build;
 mod capsule;
 mod demo;
+mod mutants;
 mod run;
 mod setup;
 mod sweep;
@@ -38,6 +39,8 @@ enum Command {
         #[arg(long)]
         seed: Option<u64>,
     },
+    /// Changes of the manifest and storage crates that a test must notice
+    Mutants,
     /// Builds the host tools, the native device and the capsules
     Build,
     /// Builds capsules/*, leaves target/capsules/NAME.wasm
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Command::Demo => demo::demo(),
         Command::Test => test::test(),
         Command::Sweep { seed } => sweep::sweep(seed),
+        Command::Mutants => mutants::mutants(),
         Command::Build => build::everything(),
         Command::Capsules => build::capsules(),
         Command::NewCapsule { name } => capsule::new(&name),

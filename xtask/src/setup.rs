@@ -13,6 +13,7 @@ pub(crate) const WASM: &str = "wasm32v1-none";
 pub(crate) const CORTEX_M: &str = "thumbv7em-none-eabihf";
 
 const CARGO_DENY: &str = "0.20.2";
+const CARGO_MUTANTS: &str = "27.1.0";
 
 /// Adds a compilation target, if it is missing.
 pub(crate) fn rust_target(name: &str) -> Result<()> {
@@ -125,19 +126,31 @@ pub(crate) fn python() -> Result<PathBuf> {
 
 /// cargo-deny, of the version that the checks were written with.
 pub(crate) fn cargo_deny() -> Result<PathBuf> {
+    // The defaults pull in a second TLS stack and more.
+    tool("cargo-deny", CARGO_DENY, &["--no-default-features"], &[])
+}
+
+/// cargo-mutants, of the version that the explanations were written with.
+pub(crate) fn cargo_mutants() -> Result<PathBuf> {
+    tool("cargo-mutants", CARGO_MUTANTS, &[], &["mutants"])
+}
+
+/// A cargo subcommand in the target folder; `ask` is what comes before
+/// `--version`.
+fn tool(name: &str, version: &str, options: &[&str], ask: &[&str]) -> Result<PathBuf> {
     let tools = target().join("tools");
-    let program = tools.join("bin/cargo-deny");
-    let wanted = format!("cargo-deny {CARGO_DENY}");
-    if quiet(Command::new(&program).arg("--version")).is_ok_and(|v| v == wanted) {
+    let program = tools.join("bin").join(name);
+    let wanted = format!("{name} {version}");
+    let found = quiet(Command::new(&program).args(ask).arg("--version"));
+    if found.is_ok_and(|found| found == wanted) {
         return Ok(program);
     }
     say(&format!("installing {wanted}"));
     run(cargo()
-        .args(["install", "cargo-deny", "--locked", "--quiet"])
-        .args(["--version", CARGO_DENY, "--root"])
+        .args(["install", name, "--locked", "--quiet"])
+        .args(["--version", version, "--root"])
         .arg(&tools)
-        // The defaults pull in a second TLS stack and more.
-        .args(["--no-default-features"]))?;
+        .args(options))?;
     Ok(program)
 }
 
