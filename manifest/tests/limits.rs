@@ -1,0 +1,73 @@
+//! Heads that just fit, and those one byte longer, with each width of a
+//! length in the part at the end.
+
+mod common;
+
+use common::craft::{bstr, envelope, tstr, uint};
+use sealift_manifest::{Error, MAX_HEAD, Scan, scan_head};
+
+/// An envelope whose parts are filled so that the head has `length` bytes.
+fn filled(length: usize, parts: impl Fn(usize) -> Vec<(Vec<u8>, Vec<u8>)>) -> Vec<u8> {
+    let fill = (0..length).find(|fill| envelope(&parts(*fill)).len() >= length);
+    let bytes = envelope(&parts(fill.expect("some fill is enough")));
+    assert_eq!(bytes.len(), length, "the width of a length is in the way");
+    bytes
+}
+
+/// Checks the longest head and the next one.
+fn at_the_limit(parts: impl Fn(usize) -> Vec<(Vec<u8>, Vec<u8>)>) {
+    let longest = filled(MAX_HEAD, &parts);
+    let complete = Scan::Complete {
+        head_len: MAX_HEAD,
+        integrated: None,
+    };
+    assert_eq!(scan_head(&longest), Ok(complete));
+    let longer = filled(MAX_HEAD + 1, &parts);
+    // It shows as soon as the length of the last part is there.
+    assert_eq!(scan_head(&longer), Err(Error::HeadTooLong));
+    assert_eq!(scan_head(&longer[..MAX_HEAD]), Err(Error::HeadTooLong));
+}
+
+#[test]
+fn the_last_part_ends_within_the_longest_head() {
+    for last in [0, 1, 23, 24, 255, 256, 600] {
+        at_the_limit(|fill| {
+            vec![
+                (uint(2), bstr(&[0; 100])),
+                (uint(3), bstr(&vec![0; fill])),
+                (uint(23), bstr(&vec![0; last])),
+            ]
+        });
+        at_the_limit(|fill| {
+            vec![
+                (uint(2), bstr(&vec![0; fill])),
+                (uint(3), bstr(&vec![0; last])),
+            ]
+        });
+    }
+}
+
+#[test]
+fn what_has_to_follow_has_room() {
+    // Behind the manifest: a text of no bytes and the key of a payload with
+    // its length.
+    let behind = 2 + tstr("#capsule").len() + 1;
+    for manifest in [23, 24, 255, 256] {
+        let parts = |fill: usize| {
+            vec![
+                (uint(2), bstr(&vec![0; fill])),
+                (uint(3), bstr(&vec![0; manifest])),
+            ]
+        };
+        let four = |length: usize| {
+            let mut bytes = filled(length, parts);
+            bytes[2] = 0xa4;
+            bytes
+        };
+        assert_eq!(scan_head(&four(MAX_HEAD - behind)), Ok(Scan::NeedMore));
+        assert_eq!(
+            scan_head(&four(MAX_HEAD - behind + 1)),
+            Err(Error::HeadTooLong)
+        );
+    }
+}
