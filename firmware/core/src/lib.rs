@@ -43,6 +43,7 @@ mod request;
 mod response;
 mod route;
 mod service;
+mod streams;
 mod supervisor;
 
 pub use acceptance::{Acceptance, Limits};

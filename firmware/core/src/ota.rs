@@ -12,6 +12,7 @@ use sealift_wire::Refusal;
 use crate::block::Piece;
 use crate::capsule::{self, Host};
 use crate::refuse;
+use crate::streams::Streams;
 use crate::supervisor::{Supervisor, TRIES};
 
 /// The envelope that is being received.
@@ -22,21 +23,7 @@ use crate::supervisor::{Supervisor, TRIES};
 #[derive(Debug, Default)]
 pub(crate) struct Ota {
     upload: Option<Upload>,
-    /// Oldest first.
-    streams: Vec<Stream>,
-}
-
-/// Sessions whose streams are remembered.
-const STREAMS: usize = 8;
-
-/// Which transfer a session sends a detached payload for. A block does not
-/// say so itself; should another deployer have opened another transfer
-/// meanwhile, the blocks that still come must not end up in that one.
-#[derive(Debug)]
-struct Stream {
-    session: SessionId,
-    vm: usize,
-    digest: [u8; 32],
+    streams: Streams,
 }
 
 #[derive(Debug)]
@@ -111,8 +98,8 @@ impl Ota {
         match progress {
             Progress::Continue => self.upload = Some(upload),
             Progress::Accepted => {
-                self.forget(session, vm);
-                self.belongs(vms, session, vm)?;
+                self.streams.forget(session, vm);
+                self.streams.belongs(session, vm, awaited(vms, vm)?)?;
             }
             Progress::AlreadyActive if more => self.upload = Some(upload),
             Progress::AlreadyActive | Progress::Activated => {}
@@ -132,56 +119,22 @@ impl Ota {
         F: NorFlash<Error: Debug>,
         H: Host,
     {
-        self.belongs(vms, session, vm)?;
+        self.streams.belongs(session, vm, awaited(vms, vm)?)?;
         let progress = vms.payload_piece(vm, piece)?;
         if progress != Progress::Continue {
-            self.forget(session, vm);
+            self.streams.forget(session, vm);
         }
         Ok(progress)
     }
+}
 
-    /// Refuses, once, a session that was sending for another transfer than
-    /// the one that is open now.
-    fn belongs<F, H, const N: usize, const W: usize>(
-        &mut self,
-        vms: &Supervisor<F, H, N, W>,
-        session: SessionId,
-        vm: usize,
-    ) -> Result<(), Refusal>
-    where
-        F: NorFlash<Error: Debug>,
-        H: Host,
-    {
-        let transfer = vms.store.status(vm).and_then(|status| status.transfer);
-        let digest = transfer.ok_or(Refusal::NoTransfer)?.digest;
-        let known = self
-            .streams
-            .iter()
-            .find(|stream| stream.session == session && stream.vm == vm);
-        match known {
-            Some(stream) if stream.digest == digest => {}
-            Some(_) => {
-                self.forget(session, vm);
-                return Err(Refusal::WrongOffset);
-            }
-            None => {
-                if self.streams.len() >= STREAMS {
-                    self.streams.remove(0);
-                }
-                self.streams.push(Stream {
-                    session,
-                    vm,
-                    digest,
-                });
-            }
-        }
-        Ok(())
-    }
-
-    fn forget(&mut self, session: SessionId, vm: usize) {
-        self.streams
-            .retain(|stream| stream.session != session || stream.vm != vm);
-    }
+/// The digest of the manifest whose payload is awaited.
+fn awaited<F: NorFlash<Error: Debug>, H: Host, const N: usize, const W: usize>(
+    vms: &Supervisor<F, H, N, W>,
+    vm: usize,
+) -> Result<[u8; 32], Refusal> {
+    let transfer = vms.store.status(vm).and_then(|status| status.transfer);
+    Ok(transfer.ok_or(Refusal::NoTransfer)?.digest)
 }
 
 impl Upload {
