@@ -16,14 +16,14 @@ use embedded_storage_async::nor_flash::{
 use sequential_storage::cache::{Cache, CacheImpl};
 use sequential_storage::map::{MapConfig, MapStorage};
 
+/// Two pages.
 const PAGE: usize = 256;
-const PAGES: usize = 2;
-const SIZE: u32 = (PAGES * PAGE) as u32;
+const SIZE: u32 = 512;
 const KEY: u8 = 0;
 
 /// A NOR flash with words of one byte, whose power fails.
 struct Flash {
-    bytes: [u8; PAGES * PAGE],
+    bytes: [u8; SIZE as usize],
     /// Bytes that can still be written before that.
     left: usize,
 }
@@ -102,7 +102,7 @@ fn fetch(flash: &mut Flash) -> Option<u32> {
 /// 8-byte header, one is not. What is found after another restart.
 fn history(cut: &[u32], new: u32) -> Option<u32> {
     let mut flash = Flash {
-        bytes: [0xFF; PAGES * PAGE],
+        bytes: [0xFF; SIZE as usize],
         left: 0,
     };
     assert!(store(&mut flash, 1, usize::MAX));

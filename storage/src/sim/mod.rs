@@ -8,6 +8,7 @@
 mod aged;
 mod capsule;
 mod driver;
+mod fault;
 mod flash;
 mod model;
 mod script;
@@ -15,6 +16,7 @@ mod script;
 pub use aged::age;
 pub use capsule::Capsule;
 pub use driver::Driver;
-pub use flash::{Access, MockError, MockFlash, Torn};
+pub use fault::{Access, MockError, Torn};
+pub use flash::MockFlash;
 pub use model::{Model, Operation};
 pub use script::{Outcome, Part, Script};
