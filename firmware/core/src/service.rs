@@ -168,9 +168,9 @@ where
             .ok()
             .and_then(|size| rest.split_at_checked(size))
             .ok_or(Refusal::Truncated)?;
-        let payload = manifest
-            .admit(ArtifactBytes::copy(payload))
-            .map_err(malformed)?;
+        let payload = ArtifactBytes::copy(payload)
+            .ok_or_else(|| refuse::because(VM_RUN, &"no memory", Refusal::Internal))?;
+        let payload = manifest.admit(payload).map_err(malformed)?;
         let host = self.vms.host().clone();
         let output = Ephemeral::run(&manifest, payload, host, input)
             .map_err(|fault| refuse::because(VM_RUN, &fault, fault.refusal()))?;

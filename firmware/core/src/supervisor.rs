@@ -11,7 +11,7 @@ use sealift_storage::{Error as StoreError, Lease, Phase, SlotId, Store};
 use sealift_wire::Refusal;
 
 use crate::acceptance::Acceptance;
-use crate::capsule::{Answer, ArtifactBytes, Fault, Host, Persistent};
+use crate::capsule::{Answer, ArtifactBytes, Fault, Host, Persistent, ReadError};
 use crate::refuse;
 
 /// Starts that a trial has before it is given up.
@@ -200,7 +200,11 @@ where
         let bytes = ArtifactBytes::read(manifest.payload_size, |offset, piece| {
             store.read_payload(vm, slot, offset, piece)
         })
-        .map_err(|error| refuse::store(name, &error))?;
+        .map_err(|error| match error {
+            ReadError::Source(error) => refuse::store(name, &error),
+            // No fault of the payload, which stays where it is.
+            ReadError::NoMemory => refuse::because(name, &"no memory", Refusal::Internal),
+        })?;
         manifest
             .admit(bytes)
             .map_err(|error| refuse::because(name, &error, Refusal::WrongPayload))

@@ -26,23 +26,26 @@ enum Place {
     Static(&'static [u8]),
 }
 
+/// Why the bytes could not be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadError<E> {
+    /// The heap has no such room.
+    NoMemory,
+    /// The source failed.
+    Source(E),
+}
+
 impl ArtifactBytes {
     /// Reads `len` bytes: `read` fills each piece from its offset.
     ///
-    /// Where the heap has no such room there are no bytes at all, which no
-    /// manifest admits.
-    ///
     /// # Errors
     ///
-    /// The first error of `read`.
+    /// The first error of `read`, or that the heap has no such room.
     pub fn read<E>(
         len: u32,
         mut read: impl FnMut(u32, &mut [u8]) -> Result<(), E>,
-    ) -> Result<Self, E> {
-        let Some((mut buffer, start, len)) = room(len) else {
-            log::error!("no memory for a payload of {len} bytes");
-            return Ok(Self(Place::Static(&[])));
-        };
+    ) -> Result<Self, ReadError<E>> {
+        let (mut buffer, start, len) = room(len).ok_or(ReadError::NoMemory)?;
         // Within the capacity, so the address stays.
         buffer.resize(start.saturating_add(len), 0);
         let mut offset = 0_u32;
@@ -51,24 +54,24 @@ impl ArtifactBytes {
             .unwrap_or_default()
             .chunks_mut(PIECE)
         {
-            read(offset, piece)?;
+            read(offset, piece).map_err(ReadError::Source)?;
             offset = u32::try_from(piece.len()).map_or(offset, |len| offset.saturating_add(len));
         }
         Ok(Self(Place::Heap { buffer, start, len }))
     }
 
-    /// A copy of `bytes`; no bytes at all where the heap has no such room.
+    /// A copy of `bytes`; `None` where the heap has no such room.
     #[must_use]
-    pub fn copy(bytes: &[u8]) -> Self {
+    pub fn copy(bytes: &[u8]) -> Option<Self> {
         let mut rest = bytes;
-        let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        let copy = Self::read(len, |_, piece| {
+        let len = u32::try_from(bytes.len()).ok()?;
+        Self::read(len, |_, piece| {
             let (head, tail) = rest.split_at_checked(piece.len()).ok_or(())?;
             piece.copy_from_slice(head);
             rest = tail;
             Ok::<(), ()>(())
-        });
-        copy.unwrap_or(Self(Place::Static(&[])))
+        })
+        .ok()
     }
 
     /// Bytes that are always there, used in place; `None` where they are not
@@ -115,7 +118,7 @@ mod tests {
     fn the_bytes_are_aligned_and_stay_where_they_are() {
         for len in [0_usize, 1, 15, 16, 17, 4096, 10_000] {
             let source: Vec<u8> = (0..len).map(|n| n.to_le_bytes()[0]).collect();
-            let bytes = ArtifactBytes::copy(&source);
+            let bytes = ArtifactBytes::copy(&source).unwrap();
             let address = bytes.as_ref().as_ptr().addr();
             assert!(address.is_multiple_of(ALIGN));
             assert_eq!(bytes.as_ref(), source);
@@ -142,7 +145,7 @@ mod tests {
             0 => Ok(()),
             _ => Err("flash"),
         });
-        assert_eq!(result.unwrap_err(), "flash");
+        assert_eq!(result.unwrap_err(), ReadError::Source("flash"));
     }
 
     #[test]

@@ -47,7 +47,7 @@ mod tls;
 
 pub use abi::{Accuracy, Category, Label, Reading, Unit};
 pub use answer::Answer;
-pub use artifact::ArtifactBytes;
+pub use artifact::{ArtifactBytes, ReadError};
 pub use ephemeral::Ephemeral;
 pub use fault::{BadAnswer, Fault, HostTrap, TrapReason};
 pub use host::{Host, Unavailable};

@@ -125,7 +125,9 @@ impl Capsule {
         let key = fake_key();
         let anchor = PublicKey::from_bytes(&key.pk).unwrap();
         let manifest = verify(&envelope[..head_len], &[anchor]).unwrap();
-        let payload = manifest.admit(ArtifactBytes::copy(&self.artifact)).unwrap();
+        let payload = manifest
+            .admit(ArtifactBytes::copy(&self.artifact).unwrap())
+            .unwrap();
         then(&manifest, payload)
     }
 
