@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::craft::{bstr, envelope, tstr, uint};
+use common::craft::{bstr, envelope, head, tstr, uint};
 use sealift_manifest::{Error, MAX_HEAD, Scan, scan_head};
 
 /// An envelope whose parts are filled so that the head has `length` bytes.
@@ -70,4 +70,41 @@ fn what_has_to_follow_has_room() {
             Err(Error::HeadTooLong)
         );
     }
+}
+
+#[test]
+fn the_length_of_an_integrated_payload_is_in_the_head() {
+    for length in [1, 23, 24, 255, 256, 0xffff, 0x1_0000, u32::MAX] {
+        let start = |fill: usize| {
+            let mut start = envelope(&[
+                (uint(2), bstr(&vec![0; fill])),
+                (uint(3), bstr(&[])),
+                (tstr("#capsule"), head(2, u64::from(length))),
+            ]);
+            start[2] = 0xa3;
+            start
+        };
+        let fill = MAX_HEAD - start(300).len() + 300;
+        let longest = start(fill);
+        let complete = Scan::Complete {
+            head_len: MAX_HEAD,
+            integrated: Some(length),
+        };
+        assert_eq!(scan_head(&longest), Ok(complete));
+        let longer = start(fill + 1);
+        assert_eq!(longer.len(), MAX_HEAD + 1);
+        // It shows with the first byte of the length.
+        for end in longer.len() - width(length) + 1..=longer.len() {
+            assert_eq!(
+                scan_head(&longer[..end]),
+                Err(Error::HeadTooLong),
+                "{length}"
+            );
+        }
+    }
+}
+
+/// Bytes of the head of a byte string of this length.
+fn width(length: u32) -> usize {
+    head(2, u64::from(length)).len()
 }

@@ -9,8 +9,8 @@ use common::craft::{
 };
 use common::{PAYLOAD, anchor, detached, fake_key, integrated, spec};
 use sealift_manifest::{
-    EncodeError, Error, ErrorClass, MAX_HEAD, PublicKey, Scan, Sign, Text, build_envelope,
-    scan_head, verify,
+    EncodeError, Error, ErrorClass, KeyError, MAX_HEAD, PublicKey, Scan, Sign, Text,
+    build_envelope, scan_head, verify,
 };
 
 fn anchors() -> [PublicKey; 1] {
@@ -448,4 +448,6 @@ fn numbers_and_classes_do_not_change() {
         Profile=80m UnknownGrant=81m UnknownKind=82m FloorAboveSequence=83m PayloadSize=90t \
         PayloadDigest=91t";
     assert_eq!(table.join(" "), expected);
+    let keys = [KeyError::NotAPoint, KeyError::SmallOrder];
+    assert_eq!(keys.map(KeyError::code), [1, 2]);
 }

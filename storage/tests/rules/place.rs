@@ -218,6 +218,8 @@ fn a_region_is_a_window() {
     assert!(Region::new(flash.clone(), 2048, 1024).is_none());
     assert!(Region::new(flash.clone(), 2048, 4 * 2048).is_none());
     assert!(Region::new(flash.clone(), u32::MAX - 2047, 2048).is_none());
+    let errors = [RegionError::OutOfBounds, RegionError::Flash(())];
+    assert_eq!(errors.map(|error| error.code()), [1, 2]);
     let mut region = Region::new(flash, 2048, 4096).expect("fits");
     assert_eq!(region.capacity(), 4096);
     region.write(8, &[7; 8]).expect("inside");
