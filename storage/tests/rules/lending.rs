@@ -99,3 +99,21 @@ fn reads_stay_inside_of_the_capsule() {
         capsule.payload
     );
 }
+
+#[test]
+fn a_lease_goes_back_to_its_own_component() {
+    let mut device = device();
+    let capsule = capsule("vm2", 1, 0, 100);
+    device
+        .open_transfer(1, &capsule.manifest, capsule.head)
+        .expect("opened");
+    device.write(1, 0, &capsule.payload).expect("written");
+    device.activate(1, &capsule.manifest, 1).expect("activated");
+    let lease = device.lend(1, SlotId::A).expect("lent");
+    assert_eq!(
+        (lease.slot().component(), lease.slot().id()),
+        (1, SlotId::A)
+    );
+    device.give_back(lease).expect("of this store");
+    assert!(device.lend(1, SlotId::A).is_ok(), "there again");
+}
