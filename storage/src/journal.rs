@@ -174,8 +174,7 @@ fn scan<F: NorFlash>(
         ends_clean: false,
     };
     let mut place = Some(0);
-    // The last place that is used, if a record was sealed there that cannot
-    // be read.
+    // The last sealed record that cannot be read, if none that can follows.
     let mut rotten = None;
     while let Some(at) = place {
         place = next_place(area, word, at);
@@ -192,14 +191,16 @@ fn scan<F: NorFlash>(
         }
         let seals = read_seals(flash, word, offset)?;
         scan.ends_clean = false;
-        rotten = None;
         match record {
-            Some(record) => scan.add(record, seals),
+            Some(record) => {
+                rotten = None;
+                scan.add(record, seals);
+            }
             None if seals.iter().all(|seal| seal.is_there()) => rotten = Some(offset),
             None => {}
         }
     }
-    // The newest record of a journal at rest is the last one of its page: one
+    // The newest record of a journal is the last sealed one of its page: one
     // flipped bit in it must not take the state back. Bits that differ in more
     // than one place are a cut in an erase, of older records.
     if let Some(offset) = rotten {

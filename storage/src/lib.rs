@@ -164,7 +164,7 @@
 //! |---|---|
 //! | any, in a head or payload | Verification of the head, or [`Store::check_payload`] and [`Store::activate`], refuse. The device must do both before each start. |
 //! | any, where nothing is written yet | The write there fails ([`Error::Worn`]); the next try erases first. |
-//! | a single one in the two pages of a journal | Nothing is lost. The state is the same, also through a power cut in the mount that writes it again. |
+//! | a single one in the two pages of a journal | Nothing is lost. The state is the same, also if power was cut before, or is cut in the mount that writes it again. |
 //! | two or more in the newest record or its seals | The record before it is in force: the component is as it was before its last step (of an update, one page of transfer, the activation, an attempt or the confirm). |
 //! | two or more in older records | Nothing is lost, until the same happens to the newest. |
 //! | so many that no record is left | The component is empty, with floor 0 and highest number 0. |
@@ -179,9 +179,9 @@
 //! A device that must exclude this keeps its flash within what the maker
 //! promises for retention, or has flash with ECC.
 //!
-//! A single bit is put right by trying all 1024, if the record was sealed and
-//! is the last of its page; a seal may lack one bit. This takes time only if it
-//! is needed.
+//! A single bit is put right by trying all 1024, if the record was sealed and no
+//! record that can be read is behind it in its page; a seal may lack one bit.
+//! This takes time only if it is needed.
 //!
 //! # What it costs
 //!
