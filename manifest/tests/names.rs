@@ -19,6 +19,8 @@ fn grants_have_names() {
         assert!(!all.contains(grant));
         all = all.union(grant);
         assert!(all.contains(grant));
+        assert_eq!(all.union(grant), all, "once is enough");
+        assert!(!all.is_empty());
     }
     assert_eq!(all, Grants::ALL);
     assert_eq!(Grants::from_name("LOG"), None);
