@@ -45,6 +45,7 @@ fn a_key_is_named_by_its_digest() {
     let key = anchor(&fake_key(1));
     assert_eq!(key.key_id().to_string(), "34750f98bd59fcfc");
     assert_eq!(format!("{key:?}"), "PublicKey(34750f98bd59fcfc)");
+    assert_eq!(format!("{:?}", key.key_id()), "KeyId(34750f98bd59fcfc)");
     let again = PublicKey::from_bytes(&key.to_bytes()).expect("is the same key");
     assert_eq!(again, key);
 }
