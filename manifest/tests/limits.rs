@@ -4,7 +4,10 @@
 mod common;
 
 use common::craft::{bstr, envelope, head, tstr, uint};
-use sealift_manifest::{Error, MAX_HEAD, Scan, scan_head};
+use common::{anchor, fake_key, spec};
+use sealift_manifest::{
+    EncodeError, Error, MAX_HEAD, Scan, Sign, Text, build_envelope, scan_head, verify,
+};
 
 /// An envelope whose parts are filled so that the head has `length` bytes.
 fn filled(length: usize, parts: impl Fn(usize) -> Vec<(Vec<u8>, Vec<u8>)>) -> Vec<u8> {
@@ -107,4 +110,20 @@ fn the_length_of_an_integrated_payload_is_in_the_head() {
 /// Bytes of the head of a byte string of this length.
 fn width(length: u32) -> usize {
     head(2, u64::from(length)).len()
+}
+
+#[test]
+fn the_longest_head_verifies() {
+    let key = fake_key(1);
+    let build = |len: usize| {
+        let text = Text::describing(&"x".repeat(len));
+        build_envelope(&spec(), &[&key as &dyn Sign], None, Some(&text))
+    };
+    let short = build(300).expect("fits").len();
+    let len = 300 + MAX_HEAD - short;
+    let longest = build(len).expect("just fits");
+    assert_eq!(longest.len(), MAX_HEAD);
+    assert!(verify(&longest, &[anchor(&key)]).is_ok());
+    let refused = EncodeError::Refused(Error::HeadTooLong);
+    assert_eq!(build(len + 1).err(), Some(refused));
 }
