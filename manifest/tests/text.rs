@@ -64,3 +64,14 @@ fn any_fields_of_a_text_come_through() {
         assert_eq!(inspected.untrusted().text.as_ref(), Some(&text));
     }
 }
+
+#[test]
+fn what_says_nothing_of_the_component_does_not_name_it() {
+    let key = fake_key(1);
+    let text = Text::describing("x");
+    let envelope =
+        build_envelope(&spec(), &[&key as &dyn Sign], None, Some(&text)).expect("builds");
+    // {"en": {1: "x"}}
+    let encoded = b"\xa1\x62en\xa1\x01\x61x";
+    assert!(envelope.ends_with(encoded), "{envelope:02x?}");
+}
