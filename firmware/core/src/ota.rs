@@ -6,7 +6,7 @@ use core::fmt::Debug;
 use embedded_storage::nor_flash::NorFlash;
 use sealift_manifest::{Kind, MAX_HEAD, Manifest, Scan, Verified, scan_head};
 use sealift_oscore::server::SessionId;
-use sealift_storage::{Opened, SlotId};
+use sealift_storage::{Opened, SlotId, Transfer};
 use sealift_wire::Refusal;
 
 use crate::block::Piece;
@@ -99,7 +99,8 @@ impl Ota {
             Progress::Continue => self.upload = Some(upload),
             Progress::Accepted => {
                 self.streams.forget(session, vm);
-                self.streams.belongs(session, vm, awaited(vms, vm)?)?;
+                self.streams
+                    .belongs(session, vm, vms.transfer(vm)?.digest)?;
             }
             Progress::AlreadyActive if more => self.upload = Some(upload),
             Progress::AlreadyActive | Progress::Activated => {}
@@ -119,22 +120,14 @@ impl Ota {
         F: NorFlash<Error: Debug>,
         H: Host,
     {
-        self.streams.belongs(session, vm, awaited(vms, vm)?)?;
+        self.streams
+            .belongs(session, vm, vms.transfer(vm)?.digest)?;
         let progress = vms.payload_piece(vm, piece)?;
         if progress != Progress::Continue {
             self.streams.forget(session, vm);
         }
         Ok(progress)
     }
-}
-
-/// The digest of the manifest whose payload is awaited.
-fn awaited<F: NorFlash<Error: Debug>, H: Host, const N: usize, const W: usize>(
-    vms: &Supervisor<F, H, N, W>,
-    vm: usize,
-) -> Result<[u8; 32], Refusal> {
-    let transfer = vms.store.status(vm).and_then(|status| status.transfer);
-    Ok(transfer.ok_or(Refusal::NoTransfer)?.digest)
 }
 
 impl Upload {
@@ -204,6 +197,14 @@ where
     F: NorFlash<Error: Debug>,
     H: Host,
 {
+    /// The transfer that is open.
+    fn transfer(&self, vm: usize) -> Result<Transfer, Refusal> {
+        let status = self.store.status(vm);
+        status
+            .and_then(|status| status.transfer)
+            .ok_or(Refusal::NoTransfer)
+    }
+
     /// Verifies the head of an envelope and opens a transfer for it.
     fn open(&mut self, vm: usize, head: &[u8]) -> Result<Opened, Refusal> {
         let name = self.name(vm);
@@ -227,11 +228,7 @@ where
         piece: Piece<'_>,
     ) -> Result<Progress, Refusal> {
         let name = self.name(vm);
-        let transfer = self
-            .store
-            .status(vm)
-            .and_then(|status| status.transfer)
-            .ok_or(Refusal::NoTransfer)?;
+        let transfer = self.transfer(vm)?;
         let size = usize::try_from(transfer.size).unwrap_or(usize::MAX);
         let end = piece.offset.saturating_add(piece.bytes.len());
         if end > size || (end == size && piece.more) {
@@ -260,17 +257,13 @@ where
     /// Checks the capsule, all from flash, and gives it its trial.
     fn activate(&mut self, vm: usize) -> Result<Progress, Refusal> {
         let name = self.name(vm);
-        let transfer = self
-            .store
-            .status(vm)
-            .and_then(|status| status.transfer)
-            .ok_or(Refusal::NoTransfer)?;
+        let transfer = self.transfer(vm)?;
         if let Err(refusal) = self.begin_trial(vm, transfer.slot) {
-            let open = self.store.status(vm).and_then(|status| status.transfer);
+            let open = self.transfer(vm);
             // These bytes will not become better, unless it was the flash
             // that could not be read. The running capsule goes on.
             if refusal != Refusal::Internal
-                && open.is_some()
+                && open.is_ok()
                 && let Err(error) = self.store.abort_transfer(vm)
             {
                 log::error!("{name}: {error:?}");
@@ -278,7 +271,7 @@ where
             return Err(refusal);
         }
         self.start(vm);
-        let active = self.store.status(vm).and_then(|status| status.active);
+        let active = self.active(vm);
         if active.is_none_or(|active| active.digest != transfer.digest) {
             Err(Refusal::InitFailed)
         } else if !self.is_running(vm) {
@@ -315,11 +308,7 @@ where
     /// Confirms the trial of `vm`.
     pub(crate) fn confirm(&mut self, vm: usize) -> Result<(), Refusal> {
         let name = self.name(vm);
-        let active = self
-            .store
-            .status(vm)
-            .and_then(|status| status.active)
-            .ok_or(Refusal::NoTrial)?;
+        let active = self.active(vm).ok_or(Refusal::NoTrial)?;
         let head = self.head(vm, active.slot)?;
         let manifest = self.acceptance.manifest(&head, name, Kind::Persistent)?;
         self.store
@@ -332,7 +321,7 @@ where
     /// Puts the previous confirmed capsule of `vm` back.
     pub(crate) fn rollback(&mut self, vm: usize) -> Result<(), Refusal> {
         let name = self.name(vm);
-        let previous = self.store.status(vm).and_then(|status| status.previous);
+        let previous = self.previous(vm);
         // Damaged, it would be no improvement. Where there is none, the store
         // says why.
         if let Some(previous) = previous {

@@ -7,7 +7,7 @@ use core::fmt::Debug;
 
 use embedded_storage::nor_flash::NorFlash;
 use sealift_manifest::{Kind, MAX_HEAD, Manifest, Payload, Verified};
-use sealift_storage::{Error as StoreError, Lease, Phase, SlotId, Store};
+use sealift_storage::{Error as StoreError, Lease, Phase, SlotId, SlotInfo, Store};
 use sealift_wire::Refusal;
 
 use crate::acceptance::Acceptance;
@@ -69,6 +69,16 @@ where
     /// The host that capsules call.
     pub(crate) fn host(&self) -> &H {
         &self.host
+    }
+
+    /// What the active slot of `vm` holds.
+    pub(crate) fn active(&self, vm: usize) -> Option<SlotInfo> {
+        self.store.status(vm)?.active
+    }
+
+    /// What a roll back of `vm` would put back.
+    pub(crate) fn previous(&self, vm: usize) -> Option<SlotInfo> {
+        self.store.status(vm)?.previous
     }
 
     /// Whether the capsule of `vm` is in RAM.
@@ -146,7 +156,7 @@ where
         self.stop(vm);
         // At most one trial to end, and then what was confirmed before it.
         for _ in 0..2 {
-            let Some(active) = self.store.status(vm).and_then(|status| status.active) else {
+            let Some(active) = self.active(vm) else {
                 return;
             };
             let trial = matches!(active.phase, Phase::Trial { .. });
@@ -280,7 +290,7 @@ where
     /// would take turns at each call.
     fn fall_back(&mut self, vm: usize) {
         let name = self.name(vm);
-        let Some(previous) = self.store.status(vm).and_then(|status| status.previous) else {
+        let Some(previous) = self.previous(vm) else {
             return;
         };
         let running = match self.launch(vm, previous.slot) {
@@ -303,7 +313,7 @@ where
     }
 
     fn on_trial(&self, vm: usize) -> bool {
-        let active = self.store.status(vm).and_then(|status| status.active);
+        let active = self.active(vm);
         active.is_some_and(|active| matches!(active.phase, Phase::Trial { .. }))
     }
 
