@@ -41,8 +41,8 @@
 //!     server.receive(0, from, &datagram[..length], &mut scratch, &mut OsRng, &mut out)
 //! else { panic!() };
 //! assert!(request.inner.path_is(&["vm-control"]));
-//! let length =
-//!     server.respond(request.reply, Code::CONTENT, |w| w.payload(b"status"), &mut out)?;
+//! let (_, length) =
+//!     server.respond(0, request.reply, Code::CONTENT, |w| w.payload(b"status"), &mut out)?;
 //! let response = Message::parse(&out[..length])?;
 //! let mut plain = [0; MAX_DATAGRAM];
 //! let inner = session.unprotect(&sent, &response, &mut plain)?;

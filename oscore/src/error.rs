@@ -57,6 +57,9 @@ pub enum Error {
     SessionGone,
     /// Something unprotected that is not part of a key exchange.
     Unprotected,
+    /// Many key exchanges are under way, and the sender has yet to show that it
+    /// gets what is sent to its address.
+    Unreachable,
     /// Cryptography failed on lengths that are fixed; not reached.
     Internal,
 }
@@ -90,6 +93,7 @@ impl Error {
             Self::PeerRefused(_) => 68,
             Self::SessionGone => 90,
             Self::Unprotected => 91,
+            Self::Unreachable => 92,
             Self::Internal => 99,
         }
     }
@@ -125,6 +129,7 @@ impl core::fmt::Display for Error {
             Self::NoHandshake => "no key exchange waits for this message",
             Self::SessionGone => "the session is gone",
             Self::Unprotected => "an unprotected request",
+            Self::Unreachable => "the sender has to show first that its address is its own",
             Self::Internal => "an internal error of the cryptography",
         })
     }

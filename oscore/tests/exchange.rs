@@ -184,9 +184,9 @@ fn response_that_cannot_be_built_is_an_empty_5_00() {
         panic!("{incoming:?}")
     };
     let too_long = |w: &mut Writer<'_>| w.payload(&[7; MAX_DATAGRAM]);
-    let length = device
+    let (_, length) = device
         .server
-        .respond(request.reply, Code::CONTENT, too_long, &mut out)
+        .respond(0, request.reply, Code::CONTENT, too_long, &mut out)
         .unwrap();
     assert_eq!(
         device.server.last_error(),

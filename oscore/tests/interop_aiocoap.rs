@@ -102,8 +102,9 @@ fn serve(
                     Answer::Status => Code::CONTENT,
                     Answer::Block(code, _) | Answer::Length(code) | Answer::Empty(code) => code,
                 };
-                let length = server
+                let (_, length) = server
                     .respond(
+                        0,
                         request.reply,
                         code,
                         |w| resources.write(&answer, w),

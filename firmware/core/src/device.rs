@@ -137,6 +137,7 @@ where
             Incoming::Request(request) => {
                 let answer = self.answer(request.peer.0, request.session, request.inner);
                 let written = self.server.respond(
+                    now,
                     request.reply,
                     answer.response.code,
                     |writer| {
@@ -146,10 +147,13 @@ where
                     },
                     out,
                 );
-                written.unwrap_or_else(|error| {
-                    log::error!("response not sent: {error}");
-                    0
-                })
+                written.map_or_else(
+                    |error| {
+                        log::error!("response not sent: {error}");
+                        0
+                    },
+                    |(_, length)| length,
+                )
             }
         };
         match self.server.last_error() {

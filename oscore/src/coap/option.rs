@@ -25,6 +25,7 @@ pub mod number {
     pub const PROXY_URI: u16 = option::PROXY_URI;
     pub const PROXY_SCHEME: u16 = option::PROXY_SCHEME;
     pub const SIZE1: u16 = option::SIZE1;
+    pub const ECHO: u16 = option::ECHO;
     pub const REQUEST_TAG: u16 = option::REQUEST_TAG;
 }
 

@@ -8,26 +8,29 @@ use crate::edhoc::{self, COMPACT_IDS, ConnId, Responder};
 use heapless::Vec;
 use rand_core::CryptoRngCore;
 
-use super::HALF_OPEN_MS;
-
 /// CBOR `true`, in front of message_1.
 const FIRST: u8 = 0xf5;
 /// Content-Format application/edhoc+cbor-seq.
 const EDHOC_FORMAT: u32 = 64;
+
+/// A key exchange whose message_3 was good.
+pub(super) struct Finished {
+    pub(super) peer: PeerIndex,
+    pub(super) context: SecurityContext,
+    /// When message_2 was made, which message_3 answers.
+    pub(super) since_ms: u64,
+}
 
 impl<const SESSIONS: usize, const PENDING: usize, const PEERS: usize, const REPLIES: usize>
     Server<SESSIONS, PENDING, PEERS, REPLIES>
 {
     pub(super) fn handshake<'s>(
         &mut self,
-        now_ms: u64,
         envelope: Envelope,
         message: &Message<'_>,
         rng: &mut impl CryptoRngCore,
         out: &mut [u8],
     ) -> Incoming<'s> {
-        self.pending
-            .retain(|half| now_ms.saturating_sub(half.since_ms) < HALF_OPEN_MS);
         let known = [
             number::URI_HOST,
             number::URI_PORT,
@@ -39,13 +42,45 @@ impl<const SESSIONS: usize, const PENDING: usize, const PEERS: usize, const REPL
             return self.refuse(&envelope, Code::BAD_OPTION, Error::EdhocMessage, out);
         }
         let done = match message.payload.split_first() {
-            Some((&FIRST, message_1)) => self.message_1(now_ms, &envelope, message_1, rng, out),
+            Some((&FIRST, message_1)) => {
+                let echo = message.option(number::ECHO);
+                if self.is_busy() && !self.is_reachable(&envelope, echo) {
+                    return self.ask_for_echo(&envelope, out);
+                }
+                self.message_1(&envelope, message_1, rng, out)
+            }
             _ => self.message_3(&envelope, message.payload, rng, out),
         };
         match done {
             Ok(length) => Incoming::Reply(length),
             Err(error) => self.edhoc_error(&envelope, error, out),
         }
+    }
+
+    /// Whether half of the places for key exchanges are taken.
+    fn is_busy(&self) -> bool {
+        let taken = self.pending.iter().count();
+        taken.saturating_mul(2) >= PENDING
+    }
+
+    /// Whether the sender has shown that it gets what is sent to its address.
+    fn is_reachable(&self, envelope: &Envelope, echo: Option<&[u8]>) -> bool {
+        let cookies = self.cookies.as_ref();
+        cookies.is_some_and(|known| {
+            echo.is_some_and(|echo| known.check(envelope.at_ms, &envelope.from, echo))
+        })
+    }
+
+    /// 4.01 with an Echo value to bring back; shorter than what asked for it.
+    fn ask_for_echo<'s>(&mut self, envelope: &Envelope, out: &mut [u8]) -> Incoming<'s> {
+        self.last_error = Some(Error::Unreachable);
+        let Some(cookies) = &self.cookies else {
+            return Incoming::Ignore;
+        };
+        let echo = cookies.value(envelope.at_ms, &envelope.from);
+        let written = Writer::message(out, envelope.header(), Code::UNAUTHORIZED)
+            .and_then(|mut writer| writer.option(number::ECHO, &echo).map(|()| writer.finish()));
+        written.map_or(Incoming::Ignore, Incoming::Reply)
     }
 
     /// An EDHOC error message. It is the same for every reason but the suite.
@@ -67,7 +102,6 @@ impl<const SESSIONS: usize, const PENDING: usize, const PEERS: usize, const REPL
 
     fn message_1(
         &mut self,
-        now_ms: u64,
         envelope: &Envelope,
         message_1: &[u8],
         rng: &mut impl CryptoRngCore,
@@ -80,13 +114,14 @@ impl<const SESSIONS: usize, const PENDING: usize, const PEERS: usize, const REPL
         let reply = out.get(..length).unwrap_or_default();
         let half = HalfOpen {
             responder,
-            since_ms: now_ms,
+            since_ms: envelope.at_ms,
             order: self.tick,
             from: envelope.from,
             digest: envelope.digest,
             reply: Vec::from_slice(reply).map_err(|_| Error::Internal)?,
         };
-        self.pending.insert_oldest(half, |half| half.order);
+        self.pending
+            .insert_fair(half, |_| true, |half| half.from.ip(), |half| half.order);
         Ok(length)
     }
 
@@ -98,10 +133,11 @@ impl<const SESSIONS: usize, const PENDING: usize, const PEERS: usize, const REPL
         out: &mut [u8],
     ) -> Result<usize, Error> {
         let (c_r, message_3) = edhoc::split_c_r(payload)?;
-        let (peer, context) = self.finish(c_r, message_3, rng)?;
+        let finished = self.finish(c_r, message_3, rng)?;
         let written = Writer::message(out, envelope.header(), Code::CHANGED)?.finish();
-        let session = self.establish(peer, context);
-        self.keep(session, envelope, out.get(..written).unwrap_or_default());
+        let session = self.establish(envelope.at_ms, finished);
+        let sent = out.get(..written).unwrap_or_default();
+        self.keep(envelope.at_ms, session, envelope, sent);
         Ok(written)
     }
 
@@ -112,18 +148,27 @@ impl<const SESSIONS: usize, const PENDING: usize, const PEERS: usize, const REPL
         c_r: &[u8],
         message_3: &[u8],
         rng: &mut impl CryptoRngCore,
-    ) -> Result<(PeerIndex, SecurityContext), Error> {
+    ) -> Result<Finished, Error> {
         let half = self
             .pending
             .iter()
             .find(|half| half.responder.c_r().as_slice() == c_r)
             .ok_or(Error::NoHandshake)?;
         let (peer, context) = half.responder.finish(message_3, &self.peers, rng)?;
-        Ok((PeerIndex(peer), context))
+        Ok(Finished {
+            peer: PeerIndex(peer),
+            context,
+            since_ms: half.since_ms,
+        })
     }
 
     /// Turns a finished key exchange into a session.
-    pub(super) fn establish(&mut self, peer: PeerIndex, context: SecurityContext) -> SessionId {
+    pub(super) fn establish(&mut self, now_ms: u64, finished: Finished) -> SessionId {
+        let Finished {
+            peer,
+            context,
+            since_ms,
+        } = finished;
         self.pending
             .retain(|half| half.responder.c_r().as_slice() != context.recipient_id());
         let id = SessionId(self.next_session);
@@ -133,10 +178,16 @@ impl<const SESSIONS: usize, const PENDING: usize, const PEERS: usize, const REPL
             peer,
             context,
             used: self.tick,
+            used_ms: now_ms,
+            proven_ms: since_ms,
+            challenge: None,
         };
-        let gone =
-            self.sessions
-                .insert_fair(session, |session| session.peer, |session| session.used);
+        let gone = self.sessions.insert_fair(
+            session,
+            |_| true,
+            |session| session.peer,
+            |session| session.used,
+        );
         if let Some(gone) = gone {
             self.replies.retain(|kept| kept.session != gone.id);
         }

@@ -12,25 +12,42 @@
 //!   datagram from the same address; a forged one with the same message ID is not.
 //! - Before a session there are two resources: `POST /.well-known/edhoc` and the
 //!   CoAP ping. Everything else is 4.01.
+//! - From the moment that half of the places for key exchanges are taken, a
+//!   message_1 has to bring back an Echo value (RFC 9175, 2.6): until then it
+//!   costs no place and no elliptic curve. A flood with false sender addresses
+//!   keeps nobody out, and one with true ones takes its own places first.
+//! - A session that is not used for [`Server::set_idle`]'s time ends. Contexts
+//!   are in RAM only: after a restart each peer makes a new one, with new keys, so
+//!   no nonce is used twice and no replay window needs to be kept.
 
+mod freshness;
 mod handshake;
 mod pool;
 mod protected;
+mod replies;
+
+pub use freshness::ECHO;
 
 use crate::coap::{self, Code, Header, Inner, Kind, Message, Writer, number};
 use crate::context::SecurityContext;
 use crate::credential::{Credential, CredentialError, Identity};
 use crate::edhoc;
 use crate::protect::Binding;
-use crate::{Error, MAX_DATAGRAM, MAX_EDHOC};
+use crate::{Error, MAX_EDHOC};
 use core::net::SocketAddr;
+use freshness::{Challenge, Cookies};
 use heapless::Vec;
 use pool::Pool;
 use rand_core::CryptoRngCore;
+use replies::Kept;
 use sha2::{Digest, Sha256};
 
 /// How long a half-open key exchange waits for message_3, in milliseconds.
 pub const HALF_OPEN_MS: u64 = 120_000;
+
+/// How long a session may be idle unless [`Server::set_idle`] says otherwise, in
+/// milliseconds: a day.
+pub const SESSION_IDLE_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// Which of the configured credentials a peer holds: its index in the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -60,6 +77,10 @@ pub struct Request<'s> {
     pub session: SessionId,
     /// The decrypted request; borrows from the scratch buffer only.
     pub inner: Inner<'s>,
+    /// A time after which the peer has shown that it was there, by a key exchange
+    /// or by bringing back [`Server::challenge`]. The request may be older than
+    /// it looks by no more than that.
+    pub proven_ms: u64,
     /// What [`Server::respond`] needs; can be used once.
     pub reply: Reply,
 }
@@ -73,9 +94,10 @@ pub struct Reply {
     envelope: Envelope,
 }
 
-/// Where a datagram came from and how its reply is addressed.
+/// When and from where a datagram came, and how its reply is addressed.
 #[derive(Debug)]
 struct Envelope {
+    at_ms: u64,
     from: SocketAddr,
     digest: [u8; 32],
     kind: Kind,
@@ -98,8 +120,11 @@ struct Session {
     id: SessionId,
     peer: PeerIndex,
     context: SecurityContext,
-    /// When it was used last, in ticks of [`Server::tick`].
+    /// When it was used last, in ticks of [`Server::tick`] and in milliseconds.
     used: u64,
+    used_ms: u64,
+    proven_ms: u64,
+    challenge: Option<Challenge>,
 }
 
 #[derive(Debug)]
@@ -112,26 +137,17 @@ struct HalfOpen {
     reply: Vec<u8, { MAX_EDHOC + 24 }>,
 }
 
-#[derive(Debug)]
-struct Kept {
-    session: SessionId,
-    from: SocketAddr,
-    digest: [u8; 32],
-    order: u64,
-    bytes: Vec<u8, MAX_DATAGRAM>,
-}
-
 /// Sessions, half-open key exchanges and the latest responses of a device.
 ///
 /// - `SESSIONS`: established sessions. With at least as many as peers, no peer
 ///   can push all sessions of another one out.
 /// - `PENDING`: key exchanges that wait for message_3.
 /// - `PEERS`: configured credentials.
-/// - `REPLIES`: responses kept for retransmissions, [`MAX_DATAGRAM`] bytes each.
+/// - `REPLIES`: responses kept for retransmissions, [`crate::MAX_DATAGRAM`] bytes each.
 ///   With at least as many as sessions, the latest response of each is kept.
 ///
-/// On a 64-bit host a session takes 160 bytes, a half-open key exchange 424, a
-/// peer 168 and a response 1320; `Server<4, 2>` is 8.3 kB in all.
+/// On a 64-bit host a session takes 200 bytes, a half-open key exchange 424, a
+/// peer 168 and a response 1352; `Server<4, 2>` is 8.7 kB in all.
 ///
 /// `SESSIONS + PENDING` can be at most 46: connection identifiers have one byte.
 #[derive(Debug)]
@@ -149,6 +165,9 @@ pub struct Server<
     /// Counts events, to tell older from newer.
     tick: u64,
     next_session: u64,
+    idle_ms: u64,
+    /// Of the first datagram's randomness.
+    cookies: Option<Cookies>,
     next_mid: u16,
     last_error: Option<Error>,
 }
@@ -175,9 +194,16 @@ impl<const SESSIONS: usize, const PENDING: usize, const PEERS: usize, const REPL
             replies: Pool::new(),
             tick: 0,
             next_session: 0,
+            idle_ms: SESSION_IDLE_MS,
+            cookies: None,
             next_mid: 0,
             last_error: None,
         })
+    }
+
+    /// Sets how long a session may be idle before it ends, in milliseconds.
+    pub fn set_idle(&mut self, milliseconds: u64) {
+        self.idle_ms = milliseconds;
     }
 
     /// The configured peers, in the order of [`PeerIndex`].
@@ -214,19 +240,34 @@ impl<const SESSIONS: usize, const PENDING: usize, const PEERS: usize, const REPL
     ) -> Incoming<'s> {
         self.last_error = None;
         self.tick = self.tick.saturating_add(1);
+        self.expire(now_ms);
+        if self.cookies.is_none() {
+            self.cookies = Some(Cookies::new(rng));
+            // Whoever cannot guess a message ID cannot acknowledge for others.
+            let [.., high, low] = rng.next_u32().to_be_bytes();
+            self.next_mid = u16::from_be_bytes([high, low]);
+        }
         let message = match Message::parse(datagram) {
             Ok(message) => message,
             Err(error) => return self.ignore(error.into()),
         };
         match (message.kind, message.code) {
-            (Kind::Acknowledgement | Kind::Reset, _) => return self.ignore(Error::Unprotected),
+            (Kind::Acknowledgement | Kind::Reset, _) => {
+                return match self.settle(&from, message.mid) {
+                    true => Incoming::Ignore,
+                    false => self.ignore(Error::Unprotected),
+                };
+            }
             (_, code) if code.is_request() => {}
             (Kind::Confirmable, _) => return reset(&message, out),
             (Kind::NonConfirmable, _) => return self.ignore(Error::Unprotected),
         }
         let digest: [u8; 32] = Sha256::digest(datagram).into();
-        if let Some(length) = self.kept(&from, &digest, out) {
-            return Incoming::Reply(length);
+        match self.kept(&from, &digest, out) {
+            // A response is on its way, and nothing can be said before it.
+            Some(0) => return Incoming::Ignore,
+            Some(length) => return Incoming::Reply(length),
+            None => {}
         }
         let Ok(token) = Vec::from_slice(message.token) else {
             return self.ignore(coap::Error::TokenLength.into());
@@ -236,6 +277,7 @@ impl<const SESSIONS: usize, const PENDING: usize, const PEERS: usize, const REPL
             _ => (Kind::NonConfirmable, self.take_mid()),
         };
         let envelope = Envelope {
+            at_ms: now_ms,
             from,
             digest,
             kind,
@@ -247,44 +289,23 @@ impl<const SESSIONS: usize, const PENDING: usize, const PEERS: usize, const REPL
         } else if message.code == Code::POST
             && message.uri_path().eq([&b".well-known"[..], b"edhoc"])
         {
-            self.handshake(now_ms, envelope, &message, rng, out)
+            self.handshake(envelope, &message, rng, out)
         } else {
             self.refuse(&envelope, Code::UNAUTHORIZED, Error::Unprotected, out)
         }
     }
 
-    /// The response that this very datagram has already had.
-    fn kept(&self, from: &SocketAddr, digest: &[u8; 32], out: &mut [u8]) -> Option<usize> {
-        let reply = self
-            .replies
-            .iter()
-            .find(|kept| kept.digest == *digest && kept.from == *from)
-            .map(|kept| kept.bytes.as_slice())
-            .or_else(|| {
-                self.pending
-                    .iter()
-                    .find(|half| half.digest == *digest && half.from == *from)
-                    .map(|half| half.reply.as_slice())
-            })?;
-        out.get_mut(..reply.len())?.copy_from_slice(reply);
-        Some(reply.len())
-    }
-
-    /// Keeps a response. When there is no room, the oldest of the session that has
-    /// the most goes, or of this session if it has any.
-    fn keep(&mut self, session: SessionId, envelope: &Envelope, response: &[u8]) {
-        let Ok(bytes) = Vec::from_slice(response) else {
-            return;
-        };
-        let kept = Kept {
-            session,
-            from: envelope.from,
-            digest: envelope.digest,
-            order: self.tick,
-            bytes,
-        };
+    /// Ends what has waited too long, and half-open key exchanges with it.
+    fn expire(&mut self, now_ms: u64) {
+        let age = |since: u64| now_ms.saturating_sub(since);
+        self.pending
+            .retain(|half| age(half.since_ms) < HALF_OPEN_MS);
+        let idle_ms = self.idle_ms;
+        self.sessions
+            .retain(|session| age(session.used_ms) < idle_ms);
+        let sessions = &self.sessions;
         self.replies
-            .insert_fair(kept, |kept| kept.session, |kept| kept.order);
+            .retain(|kept| sessions.iter().any(|session| session.id == kept.session));
     }
 
     /// An unprotected response without content, and why.

@@ -26,39 +26,38 @@ impl<T, const N: usize> Pool<T, N> {
         }
     }
 
-    /// Puts an entry into a free place, or into the one of the entry with the
-    /// lowest `age`. Returns the entry that had to go.
-    pub(super) fn insert_oldest(&mut self, entry: T, age: impl Fn(&T) -> u64) -> Option<T> {
-        // An empty place comes first: `None` is less than any `Some`.
-        self.0
-            .iter_mut()
-            .min_by_key(|place| place.as_ref().map(&age))?
-            .replace(entry)
-    }
-
     /// Puts an entry into a free place. When there is none, the owner of the entry
     /// gives up its oldest one; an owner that has none takes the oldest of the
-    /// owner that has the most. Returns the entry that had to go.
+    /// owner that has the most. Entries that are not `movable` stay while there are
+    /// others. Returns the entry that had to go.
     pub(super) fn insert_fair<O: PartialEq>(
         &mut self,
         entry: T,
+        movable: impl Fn(&T) -> bool,
         owner: impl Fn(&T) -> O,
         age: impl Fn(&T) -> u64,
     ) -> Option<T> {
-        if self.0.iter().all(Option::is_some) {
-            let count = |of: &O| self.iter().filter(|e| owner(e) == *of).count();
-            let mine = owner(&entry);
-            let loser = match count(&mine) {
-                0 => self.iter().map(&owner).max_by_key(|of| count(of))?,
-                _ => mine,
-            };
-            return self
-                .0
-                .iter_mut()
-                .filter(|place| place.as_ref().is_some_and(|e| owner(e) == loser))
-                .min_by_key(|place| place.as_ref().map(&age))?
-                .replace(entry);
+        if let Some(free) = self.0.iter_mut().find(|place| place.is_none()) {
+            return free.replace(entry);
         }
-        self.insert_oldest(entry, age)
+        let all = !self.iter().any(&movable);
+        let candidate = |entry: &T| all || movable(entry);
+        let count = |of: &O| {
+            let candidates = self.iter().filter(|e| candidate(e));
+            candidates.filter(|e| owner(e) == *of).count()
+        };
+        let mine = owner(&entry);
+        let loser = match count(&mine) {
+            0 => self.iter().map(&owner).max_by_key(|of| count(of))?,
+            _ => mine,
+        };
+        self.0
+            .iter_mut()
+            .filter(|place| {
+                let losing = |e: &T| candidate(e) && owner(e) == loser;
+                place.as_ref().is_some_and(losing)
+            })
+            .min_by_key(|place| place.as_ref().map(&age))?
+            .replace(entry)
     }
 }

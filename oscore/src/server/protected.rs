@@ -5,6 +5,7 @@ use crate::Error;
 use crate::coap::{self, Code, Message, Writer, number};
 use crate::edhoc;
 use crate::protect::OscoreOption;
+use core::net::SocketAddr;
 use rand_core::CryptoRngCore;
 
 impl<const SESSIONS: usize, const PENDING: usize, const PEERS: usize, const REPLIES: usize>
@@ -23,7 +24,15 @@ impl<const SESSIONS: usize, const PENDING: usize, const PEERS: usize, const REPL
             Err(error) => return self.refuse(&envelope, Code::BAD_OPTION, error, out),
         };
         if message.option(number::EDHOC).is_some() {
-            return self.combined(envelope, &option, message.payload, scratch, rng, out);
+            return self.combined(
+                now_ms,
+                envelope,
+                &option,
+                message.payload,
+                scratch,
+                rng,
+                out,
+            );
         }
         let kid = option.kid.unwrap_or_default();
         let tick = self.tick;
@@ -39,10 +48,13 @@ impl<const SESSIONS: usize, const PENDING: usize, const PEERS: usize, const REPL
         {
             Ok((inner, binding)) => {
                 session.used = tick;
+                session.used_ms = envelope.at_ms;
+                session.echoed(inner.option(number::ECHO));
                 Incoming::Request(Request {
                     peer: session.peer,
                     session: session.id,
                     inner,
+                    proven_ms: session.proven_ms,
                     reply: Reply {
                         session: session.id,
                         binding,
@@ -67,17 +79,20 @@ impl<const SESSIONS: usize, const PENDING: usize, const PEERS: usize, const REPL
     ) -> Incoming<'s> {
         let done = edhoc::split_message_3(payload).and_then(|(message_3, ciphertext)| {
             let c_r = option.kid.ok_or(Error::KeyId)?;
-            let (peer, mut context) = self.finish(c_r, message_3, rng)?;
+            let mut finished = self.finish(c_r, message_3, rng)?;
+            let context = &mut finished.context;
             let (inner, binding) = context.unprotect_request(option, ciphertext, scratch)?;
-            Ok((peer, context, inner, binding))
+            Ok((finished, inner, binding))
         });
         match done {
-            Ok((peer, context, inner, binding)) => {
-                let session = self.establish(peer, context);
+            Ok((finished, inner, binding)) => {
+                let (peer, proven_ms) = (finished.peer, finished.since_ms);
+                let session = self.establish(envelope.at_ms, finished);
                 Incoming::Request(Request {
                     peer,
                     session,
                     inner,
+                    proven_ms,
                     reply: Reply {
                         session,
                         binding,
@@ -90,7 +105,8 @@ impl<const SESSIONS: usize, const PENDING: usize, const PEERS: usize, const REPL
     }
 
     /// Writes the protected response to a request into `out` and returns its
-    /// length; `build` writes options and payload. It is kept for retransmissions.
+    /// length and where it goes; `build` writes options and payload. It is kept for
+    /// retransmissions.
     /// When `build` fails, or the response does not fit, what is written is an
     /// empty 5.00, so that the peer gets an answer.
     ///
@@ -98,11 +114,12 @@ impl<const SESSIONS: usize, const PENDING: usize, const PEERS: usize, const REPL
     /// [`Error::SessionGone`], or `out` is too short.
     pub fn respond(
         &mut self,
+        now_ms: u64,
         reply: Reply,
         code: Code,
         build: impl FnOnce(&mut Writer<'_>) -> Result<(), coap::Error>,
         out: &mut [u8],
-    ) -> Result<usize, Error> {
+    ) -> Result<(SocketAddr, usize), Error> {
         self.last_error = None;
         let Reply {
             session: id,
@@ -126,8 +143,9 @@ impl<const SESSIONS: usize, const PENDING: usize, const PEERS: usize, const REPL
                     .0
             }
         };
-        self.keep(id, &envelope, out.get(..length).unwrap_or_default());
-        Ok(length)
+        let sent = out.get(..length).unwrap_or_default();
+        self.keep(now_ms, id, &envelope, sent);
+        Ok((envelope.from, length))
     }
 }
 

@@ -3,9 +3,9 @@
 
 use rand_core::{CryptoRng, RngCore};
 use sealift_oscore::client::edhoc_post;
-use sealift_oscore::coap::{Code, Header, Kind, Message};
+use sealift_oscore::coap::{Code, Header, Kind, Message, Writer, number};
 use sealift_oscore::protect::Sent;
-use sealift_oscore::server::Incoming;
+use sealift_oscore::server::{Incoming, Reply};
 use sealift_oscore::{
     ClientContext, ClientHandshake, Credential, Identity, MAX_DATAGRAM, PeerIndex, Server,
     SessionId,
@@ -87,12 +87,15 @@ impl Outcome {
 }
 
 /// A server whose one resource echoes the payload; counts what it has executed.
+/// What it is asked while `slow` it answers later.
 pub(crate) struct Device<const SESSIONS: usize = 4, const PENDING: usize = 4> {
     pub(crate) server: Server<SESSIONS, PENDING>,
     pub(crate) credential: Credential,
     pub(crate) rng: Rng,
     pub(crate) executed: usize,
     pub(crate) now_ms: u64,
+    pub(crate) slow: bool,
+    pub(crate) late: Vec<(Reply, Vec<u8>)>,
 }
 
 impl<const S: usize, const P: usize> Device<S, P> {
@@ -104,6 +107,8 @@ impl<const S: usize, const P: usize> Device<S, P> {
             rng: Rng::new(7),
             executed: 0,
             now_ms: 0,
+            slow: false,
+            late: Vec::new(),
         }
     }
 
@@ -121,18 +126,66 @@ impl<const S: usize, const P: usize> Device<S, P> {
         match incoming {
             Incoming::Reply(length) => Outcome::Reply(out[..length].to_vec()),
             Incoming::Ignore => Outcome::Ignore,
-            Incoming::Request(request) => {
+            Incoming::Request(mut request) => {
                 self.executed += 1;
                 // The response differs each time, so a second execution shows.
                 let mut body = vec![u8::try_from(self.executed % 256).unwrap()];
                 body.extend_from_slice(request.inner.payload);
-                let length = self
+                if self.slow {
+                    let length = self.server.acknowledge(&mut request.reply, &mut out);
+                    self.late.push((request.reply, body));
+                    return match length {
+                        0 => Outcome::Ignore,
+                        _ => Outcome::Reply(out[..length].to_vec()),
+                    };
+                }
+                let (to, length) = self
                     .server
-                    .respond(request.reply, Code::CONTENT, |w| w.payload(&body), &mut out)
+                    .respond(
+                        self.now_ms,
+                        request.reply,
+                        Code::CONTENT,
+                        |w| w.payload(&body),
+                        &mut out,
+                    )
                     .unwrap();
+                assert_eq!(to, from);
                 Outcome::Request(request.peer, request.session, out[..length].to_vec())
             }
         }
+    }
+
+    /// The time after which the sender of this request was there.
+    pub(crate) fn proven(&mut self, from: SocketAddr, datagram: &[u8]) -> u64 {
+        let mut scratch = [0; MAX_DATAGRAM];
+        let mut out = [0; MAX_DATAGRAM];
+        let Self { server, rng, .. } = self;
+        match server.receive(self.now_ms, from, datagram, &mut scratch, rng, &mut out) {
+            Incoming::Request(request) => request.proven_ms,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Answers the oldest of the requests that it has put off.
+    pub(crate) fn answer(&mut self) -> (SocketAddr, Vec<u8>) {
+        let mut out = [0; MAX_DATAGRAM];
+        let (reply, body) = self.late.remove(0);
+        let content = |w: &mut Writer<'_>| w.payload(&body);
+        let (to, length) = self
+            .server
+            .respond(self.now_ms, reply, Code::CONTENT, content, &mut out)
+            .unwrap();
+        (to, out[..length].to_vec())
+    }
+
+    /// Everything that the server sends by itself now.
+    pub(crate) fn poll(&mut self) -> Vec<(SocketAddr, Vec<u8>)> {
+        let mut out = [0; MAX_DATAGRAM];
+        let mut sent = Vec::new();
+        while let Some((to, length)) = self.server.poll(self.now_ms, &mut out) {
+            sent.push((to, out[..length].to_vec()));
+        }
+        sent
     }
 
     pub(crate) fn session_ids(&self) -> Vec<SessionId> {
@@ -154,6 +207,19 @@ pub(crate) fn post(mid: u16, payload: &[u8]) -> Vec<u8> {
     let mut out = [0; 400];
     let length = edhoc_post(header(mid), payload, &mut out).unwrap();
     out[..length].to_vec()
+}
+
+/// The same with the Echo value that this reply asks for.
+pub(crate) fn post_again(mid: u16, payload: &[u8], asked: &[u8]) -> Vec<u8> {
+    let asked = Message::parse(asked).unwrap();
+    assert_eq!(asked.code, Code::UNAUTHORIZED);
+    let mut out = [0; 400];
+    let mut writer = Writer::message(&mut out, header(mid), Code::POST).unwrap();
+    writer.uri_path("/.well-known/edhoc").unwrap();
+    let echo = asked.option(number::ECHO).expect("an Echo option");
+    writer.option(number::ECHO, echo).unwrap();
+    writer.payload(payload).unwrap();
+    writer.as_bytes().to_vec()
 }
 
 /// The payload of a reply.

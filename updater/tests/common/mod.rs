@@ -215,6 +215,7 @@ impl Run {
                 }
                 server
                     .respond(
+                        now,
                         request.reply,
                         answer.code,
                         |writer| {
@@ -232,6 +233,7 @@ impl Run {
                         &mut out,
                     )
                     .unwrap()
+                    .1
             }
         };
         self.reply(&mut out[..len], from);
