@@ -24,15 +24,7 @@ impl<const SESSIONS: usize, const PENDING: usize, const PEERS: usize, const REPL
             Err(error) => return self.refuse(&envelope, Code::BAD_OPTION, error, out),
         };
         if message.option(number::EDHOC).is_some() {
-            return self.combined(
-                now_ms,
-                envelope,
-                &option,
-                message.payload,
-                scratch,
-                rng,
-                out,
-            );
+            return self.combined(envelope, &option, message.payload, scratch, rng, out);
         }
         let kid = option.kid.unwrap_or_default();
         let tick = self.tick;
