@@ -150,6 +150,8 @@ fn client(python: &str, own: &Identity, device: &Identity, extra: &[&str]) -> (O
     };
     let thread = std::thread::spawn(move || serve(&socket, server, resources, &stopping));
     let output = Command::new(python)
+        // Or it leaves compiled files beside the scripts.
+        .arg("-B")
         .arg(concat!(
             env!("CARGO_MANIFEST_DIR"),
             "/tests/interop/client.py"

@@ -14,35 +14,12 @@ A step is `METHOD PATH`, and for put, post and fetch a body after it: `@FILE`,
 
 import argparse
 import asyncio
-import base64
 import json
 import sys
 
-import aiocoap
-import aiocoap.edhoc
-import cbor2
+from session import METHODS, Session, is_protected, report
 
-METHODS = {
-    "get": (aiocoap.GET, False),
-    "delete": (aiocoap.DELETE, False),
-    "put": (aiocoap.PUT, True),
-    "post": (aiocoap.POST, True),
-    "fetch": (aiocoap.FETCH, True),
-}
-
-
-def block(text, label):
-    """The bytes of the PEM block with this label."""
-    begin, end = f"-----BEGIN {label}-----", f"-----END {label}-----"
-    _, found, rest = text.partition(begin)
-    body, ended, _ = rest.partition(end)
-    if not found or not ended:
-        raise ValueError(f"no {label} block")
-    return base64.b64decode("".join(body.split()), validate=True)
-
-
-def credential(text):
-    return {14: cbor2.loads(block(text, "EDHOC CREDENTIAL"))}
+BODIES = ("put", "post", "fetch")
 
 
 def body_of(argument):
@@ -59,55 +36,25 @@ def body_of(argument):
 def steps_of(arguments):
     rest = iter(arguments)
     for name in rest:
-        method, has_body = METHODS[name.lower()]
+        name = name.lower()
+        if name not in METHODS:
+            raise ValueError(f"no method {name}")
         path = next(rest)
-        yield name.lower(), method, path, body_of(next(rest)) if has_body else b""
+        yield name, path, body_of(next(rest)) if name in BODIES else b""
 
 
 async def run(options):
-    with open(options.cred, encoding="ascii") as file:
-        own = file.read()
-    with open(options.peer, encoding="ascii") as file:
-        peer = file.read()
-    context = await aiocoap.Context.create_client_context()
-    context.client_credentials[options.uri + "/*"] = aiocoap.edhoc.EdhocCredentials(
-        suite=2,
-        method=3,
-        own_cred_style=options.style,
-        own_cred=credential(own),
-        private_key={1: 2, -1: 1, -4: block(own, "EDHOC PRIVATE KEY")},
-        peer_cred=credential(peer),
+    session = await Session.open(
+        options.uri, options.cred, options.peer, options.style, options.timeout
     )
-    remote = None
     good = True
-    for name, method, path, body in steps_of(options.steps):
-        request = aiocoap.Message(code=method, uri=options.uri + path, payload=body)
-        if remote is not None:
-            # A request with a new remote would make a new key exchange.
-            request.remote = remote
-            if options.szx is not None:
-                remote.maximum_block_size_exp = options.szx
-        response = await asyncio.wait_for(
-            context.request(request).response, options.timeout
+    for method, path, body in steps_of(options.steps):
+        response = await session.request(
+            method, path, body, szx=options.szx, szx2=options.szx2
         )
-        remote = response.remote
-        good = good and response.code.is_successful()
-        protected = hasattr(remote, "security_context")
-        print(
-            json.dumps(
-                {
-                    "method": name,
-                    "path": path,
-                    "sent": len(body),
-                    "code": response.code.dotted,
-                    "protected": protected,
-                    "payload": response.payload.hex(),
-                }
-            ),
-            flush=True,
-        )
-        good = good and protected
-    await context.shutdown()
+        print(json.dumps(report(method, path, body, response)), flush=True)
+        good = good and response.code.is_successful() and is_protected(response)
+    await session.close()
     return 0 if good else 1
 
 
@@ -118,6 +65,7 @@ def main():
     parser.add_argument("--uri", required=True, help="coap://HOST:PORT")
     parser.add_argument("--style", default="by-value", choices=["by-value", "by-key-id"])
     parser.add_argument("--szx", type=int, help="block size exponent, 0 to 6, after the first step")
+    parser.add_argument("--szx2", type=int, help="the same, asked for in responses")
     parser.add_argument("--timeout", type=float, default=30, help="seconds per step")
     parser.add_argument("steps", nargs="+")
     options = parser.parse_args()

@@ -1,81 +1,263 @@
 //! Somebody else's client against the device: aiocoap, with its own EDHOC and
-//! OSCORE, shakes hands, reads the status and installs a capsule.
+//! OSCORE.
 //!
-//! Needs a Python with aiocoap, named by `SEALIFT_PYTHON`; without it the test
-//! says so and does nothing. `cargo xtask test` provides one.
+//! Needs a Python with aiocoap, named by `SEALIFT_PYTHON`; without it the tests
+//! say so and do nothing. `cargo xtask test` provides one.
 
 mod common;
 
-use std::path::Path;
+use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
-use common::{Bench, V1};
-use testbed::{Outcome, Sign};
+use common::gate::Gate;
+use common::{Bench, V1, V2, v2};
+use serde_json::Value;
+use testbed::{Outcome, Sign, Workshop};
 
-const CLIENT: &str = concat!(
+const SCRIPTS: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
-    "/../../../oscore/tests/interop/client.py"
+    "/../../../oscore/tests/interop/"
 );
 
-fn aiocoap(bench: &Bench, credential: &str, options: &[&str], steps: &[&str]) -> Option<Outcome> {
-    let Ok(python) = std::env::var("SEALIFT_PYTHON") else {
-        println!("skipped: SEALIFT_PYTHON does not name a Python with aiocoap");
-        return None;
+/// A Python with aiocoap.
+struct Python(PathBuf);
+
+impl Python {
+    fn find() -> Option<Self> {
+        let Some(python) = std::env::var_os("SEALIFT_PYTHON") else {
+            println!("skipped: SEALIFT_PYTHON does not name a Python with aiocoap");
+            return None;
+        };
+        Some(Self(python.into()))
+    }
+
+    /// Runs a script; what it takes is relative to the workshop.
+    fn run(&self, bench: &Bench, script: &str, url: &str, args: &[&str]) -> Outcome {
+        let script = format!("{SCRIPTS}{script}");
+        // Without -B it leaves compiled files beside the scripts.
+        let fixed = ["-B", &script, "--peer", "device.pub", "--uri", url];
+        Outcome::of(&self.0, bench.workshop.dir(), &[&fixed[..], args].concat()).unwrap()
+    }
+
+    /// Steps over one session, as `client.py` takes them.
+    fn client(&self, bench: &Bench, credential: &str, args: &[&str]) -> Outcome {
+        let credential = format!("{credential}.cred");
+        let args = [&["--cred", &credential][..], args].concat();
+        self.run(bench, "client.py", &bench.device.url(), &args)
+    }
+}
+
+/// What a script said of each response.
+#[track_caller]
+fn responses(bench: &Bench, outcome: Outcome) -> Vec<Value> {
+    let said = match outcome.success() {
+        Ok(outcome) => outcome.stdout,
+        Err(error) => panic!("{error}\n{}", bench.device.log()),
     };
-    let credential = format!("{credential}.cred");
-    let url = bench.device.url();
-    let fixed = [CLIENT, "--cred", &credential, "--peer", "device.pub"];
-    let args = [&fixed[..], &["--uri", &url], options, steps].concat();
-    Some(Outcome::of(Path::new(&python), bench.workshop.dir(), &args).unwrap())
+    let lines = said.lines().map(|line| serde_json::from_str(line).unwrap());
+    lines.collect()
+}
+
+fn text<'a>(response: &'a Value, key: &str) -> &'a str {
+    response[key].as_str().unwrap_or_default()
+}
+
+fn hex(text: &str) -> String {
+    text.bytes().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn codes(responses: &[Value]) -> Vec<&str> {
+    responses.iter().map(|each| text(each, "code")).collect()
 }
 
 #[test]
-fn aiocoap_shakes_hands_reads_the_status_and_installs_blockwise() {
+fn aiocoap_installs_in_blocks_of_every_size() {
+    let Some(python) = Python::find() else { return };
     let bench = Bench::new();
-    bench.sign("v1.suit", &Sign::default());
-    let steps = [
-        "get",
-        "/vm-control",
-        "put",
-        "/vm-control/vm1",
-        "@v1.suit",
-        "post",
-        "/vm-control/vm1/confirm",
-        "-",
-        "get",
-        "/.well-known/core",
-        "put",
-        "/vm-control/vm1",
-        "@v1.suit",
-    ];
-    let Some(outcome) = aiocoap(&bench, "op", &["--szx", "5"], &steps) else {
-        return;
-    };
-    let said = outcome.success().unwrap().stdout;
-    let codes: Vec<&str> = said
-        .split("\"code\": \"")
-        .skip(1)
-        .filter_map(|rest| rest.split('"').next())
-        .collect();
+    for (sequence, szx) in (1..).zip(["2", "3", "4", "5", "6"]) {
+        let sign = Sign {
+            sequence,
+            ..Sign::default()
+        };
+        bench.sign("new.suit", &sign);
+        let steps = [
+            &["--szx", szx, "get", "/vm-control"][..],
+            &["put", "/vm-control/vm1", "@new.suit"],
+            &["post", "/vm-control/vm1/confirm", "-"],
+        ];
+        let said = responses(&bench, python.client(&bench, "op", &steps.concat()));
+        assert_eq!(codes(&said), ["2.05", "2.04", "2.04"], "{said:?}");
+        let status = bench.op(&["status", "vm1", "--json"]);
+        let expected = format!("\"sequence\": {sequence},");
+        assert!(status.contains(&expected), "{status}");
+        assert!(status.contains("confirmed"), "{status}");
+    }
     // The same envelope again is done already.
-    assert_eq!(codes, ["2.05", "2.04", "2.04", "2.05", "2.03"], "{said}");
+    let steps = ["get", "/vm-control", "put", "/vm-control/vm1", "@new.suit"];
+    let said = responses(&bench, python.client(&bench, "op", &steps));
+    assert_eq!(codes(&said), ["2.05", "2.03"], "{said:?}");
     bench.answers(V1);
-    assert!(bench.op(&["status"]).contains("confirmed"));
+}
+
+#[test]
+fn the_updater_goes_on_with_what_aiocoap_has_begun_in_small_blocks() {
+    let Some(python) = Python::find() else { return };
+    let bench = Bench::with_v1();
+    for (sequence, szx) in (2..).zip(["0", "1"]) {
+        let sign = Sign {
+            extra: &["--detached"],
+            ..v2(sequence)
+        };
+        bench.sign("v2.suit", &sign);
+        let steps = [
+            &["--szx", szx, "get", "/vm-control"][..],
+            &["put", "/vm-control/vm1", "@v2.suit"],
+        ];
+        let said = responses(&bench, python.client(&bench, "op", &steps.concat()));
+        assert_eq!(codes(&said), ["2.05", "2.04"], "{said:?}");
+        bench.op(&["push", "v2.suit"]);
+        bench.op(&["confirm", "vm1"]);
+        bench.answers(V2);
+    }
+}
+
+#[test]
+fn aiocoap_reads_in_blocks_of_every_size() {
+    let Some(python) = Python::find() else { return };
+    let bench = Bench::with_v1();
+    let job = Sign {
+        capsule: "hello",
+        component: "vm-run",
+        grants: &[],
+        extra: &["--ephemeral"],
+        ..Sign::default()
+    };
+    bench.sign("job.suit", &job);
+    let name = "a long name, ".repeat(90);
+    bench.write("job", &[&bench.read("job.suit"), name.as_bytes()].concat());
+    let steps = [
+        &["get", "/.well-known/core"][..],
+        &["get", "/vm-control"],
+        &["get", "/vm-control/vm1"],
+        &["post", "/vm-run", "@job"],
+    ];
+    let steps = steps.concat();
+    let whole = responses(&bench, python.client(&bench, "op", &steps));
+    assert_eq!(codes(&whole), ["2.05", "2.05", "2.05", "2.04"], "{whole:?}");
+    let said = text(&whole[3], "payload");
+    assert!(said.len() > 2 * 1024, "longer than a block");
+    assert!(said.contains(&hex("from a capsule")), "{said}");
+    for szx in ["0", "1", "2", "3", "4", "5", "6"] {
+        let steps = [&["--szx2", szx][..], &steps].concat();
+        let blocks = responses(&bench, python.client(&bench, "op", &steps));
+        assert_eq!(blocks, whole, "{szx}");
+    }
+}
+
+#[test]
+fn twenty_requests_of_aiocoap_in_flight_are_all_answered() {
+    const COUNT: usize = 20;
+    let Some(python) = Python::find() else { return };
+    let workshop = Workshop::furnished().unwrap();
+    let op = workshop.path("op.pub");
+    let device = workshop
+        .device_with(|options| options.allow.push(("use".into(), op)))
+        .unwrap();
+    let bench = Bench { workshop, device };
+    bench.sign("v1.suit", &Sign::default());
+    bench.op(&["push", "v1.suit"]);
+    let paths = ["/vm-control", "/vm1/version", "/.well-known/core", "/vm9"];
+    let expected = ["2.05", "2.05", "2.05", "4.04"];
+    for seed in 0..4 {
+        // message_1; message_3 with the first request.
+        let gate = Gate::open(bench.device.address(), 2, COUNT, seed);
+        let count = COUNT.to_string();
+        let scene = ["in-flight", "--cred", "op.cred", "--count", &count];
+        let args = [&scene[..], &paths].concat();
+        let outcome = python.run(&bench, "crowd.py", &gate.url(), &args);
+        let said = responses(&bench, outcome);
+        assert_eq!(gate.close(), COUNT, "seed {seed}: not at once");
+        assert_eq!(said.len(), 1 + COUNT);
+        for (n, response) in said[1..].iter().enumerate() {
+            let expected = expected[n % paths.len()];
+            assert_eq!(text(response, "code"), expected, "seed {seed}: {response}");
+            assert_eq!(response["protected"], true, "seed {seed}: {response}");
+            // Each answer is that to its own question.
+            let same = &said[1 + n % paths.len()];
+            assert_eq!(response["payload"], same["payload"], "seed {seed}");
+        }
+        assert_ne!(said[1]["payload"], said[3]["payload"]);
+        assert_eq!(text(&said[2], "payload"), hex(V1));
+    }
+}
+
+#[test]
+fn one_aiocoap_uploads_while_another_reads_the_status() {
+    let Some(python) = Python::find() else { return };
+    let workshop = Workshop::furnished().unwrap();
+    let watcher = workshop.credential("watcher").unwrap();
+    let device = workshop
+        .device_with(|options| options.allow.push(("observe".into(), watcher)))
+        .unwrap();
+    let bench = Bench { workshop, device };
+    bench.sign("v1.suit", &Sign::default());
+    let scene = ["watch", "--cred", "op.cred", "--watcher", "watcher.cred"];
+    let what = [
+        "--szx",
+        "3",
+        "/vm-control/vm1",
+        "v1.suit",
+        "/vm-control/vm1",
+    ];
+    let args = [scene, what].concat();
+    let outcome = python.run(&bench, "crowd.py", &bench.device.url(), &args);
+    let said = responses(&bench, outcome);
+    let (last, polls) = said.split_last().unwrap();
+    assert_eq!(text(last, "code"), "2.04", "{last}");
+    assert!(polls.iter().all(|poll| text(poll, "code") == "2.05"));
+    // The watcher has seen the transfer grow: each of them got their turns.
+    let mut seen: Vec<&str> = polls.iter().map(|poll| text(poll, "payload")).collect();
+    seen.dedup();
+    assert!(seen.len() > 3, "{seen:?}");
+    bench.op(&["confirm", "vm1"]);
+    bench.answers(V1);
+}
+
+#[test]
+fn aiocoap_shakes_hands_again_with_a_device_that_was_restarted() {
+    let Some(python) = Python::find() else { return };
+    let bench = Bench::with_v1();
+    let mut child = Command::new(&python.0)
+        .args(["-B", &format!("{SCRIPTS}crowd.py"), "--peer", "device.pub"])
+        .args(["--uri", &bench.device.url(), "restart", "--cred", "op.cred"])
+        .arg("/vm-control/vm1")
+        .current_dir(bench.workshop.dir())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut next = || -> Value { serde_json::from_str(&said.next().unwrap().unwrap()).unwrap() };
+    let before = next();
+    let bench = bench.restart();
+    child.stdin.take().unwrap().write_all(b"go on\n").unwrap();
+    // 4.01, unprotected: the session is gone.
+    let refused = next();
+    assert_eq!(text(&refused, "error"), "NotAProtectedMessage", "{refused}");
+    let after = next();
+    assert_eq!(text(&after, "code"), "2.05", "{after}");
+    assert_eq!(before["payload"], after["payload"]);
+    assert!(child.wait().unwrap().success());
+    bench.answers(V1);
 }
 
 #[test]
 fn aiocoap_is_refused_as_anybody_else() {
+    let Some(python) = Python::find() else { return };
     let bench = Bench::with_v1();
-    let steps = ["delete", "/vm-control/vm1"];
-    let Some(outcome) = aiocoap(&bench, "app", &[], &steps) else {
-        return;
-    };
-    assert_eq!(outcome.status, 1);
-    assert!(outcome.stdout.contains("\"4.03\""), "{}", outcome.stdout);
-    bench.workshop.credential("stranger").unwrap();
-    let Some(outcome) = aiocoap(&bench, "stranger", &["--timeout", "3"], &steps) else {
-        return;
-    };
-    assert_eq!(outcome.status, 1);
-    assert!(!outcome.stdout.contains("code"), "{}", outcome.stdout);
+    let outcome = python.client(&bench, "app", &["delete", "/vm-control/vm1"]);
+    assert_eq!(outcome.status, 1, "{outcome:?}");
+    assert!(outcome.stdout.contains("4.03"), "{outcome:?}");
     bench.answers(V1);
 }

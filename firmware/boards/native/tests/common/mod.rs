@@ -4,6 +4,8 @@
     reason = "each test file is a crate of its own and uses a part of this"
 )]
 
+pub(crate) mod gate;
+
 use testbed::{Device, Sign, Workshop};
 
 /// What the two thermometers say of themselves.
