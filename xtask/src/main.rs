@@ -7,6 +7,7 @@
 mod build;
 mod capsule;
 mod demo;
+mod libcoap;
 mod mutants;
 mod run;
 mod setup;

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 
 use crate::run::{cargo, line, root, run, say, target};
-use crate::{build, demo, setup};
+use crate::{build, demo, libcoap, setup};
 
 /// The crates that run on a device.
 const DEVICE_CRATES: [&str; 6] = [
@@ -48,6 +48,11 @@ pub(crate) fn test() -> Result<()> {
     let deny = setup::cargo_deny()?;
 
     let mut count = Count::default();
+    let mut coap_client = None;
+    count.check("libcoap with OSCORE can be had", || {
+        coap_client = Some(libcoap::client()?);
+        Ok(())
+    });
     count.check("formatting", || {
         run(cargo().args(["fmt", "--all", "--check"]))?;
         run(cargo()
@@ -93,13 +98,15 @@ pub(crate) fn test() -> Result<()> {
             .current_dir(root().join("capsules")))
     });
     say("tests");
-    count_tests(
-        cargo()
-            .args(["test", "--locked", "--workspace", "--no-fail-fast"])
-            .env("SEALIFT_PYTHON", &python)
-            .env("SEALIFT_CAPSULES", target().join("capsules")),
-        &mut count,
-    )?;
+    let mut tests = cargo();
+    tests
+        .args(["test", "--locked", "--workspace", "--no-fail-fast"])
+        .env("SEALIFT_PYTHON", &python)
+        .env("SEALIFT_CAPSULES", target().join("capsules"));
+    if let Some(client) = coap_client {
+        tests.env("SEALIFT_COAP_CLIENT", client);
+    }
+    count_tests(&mut tests, &mut count)?;
     count.check("the demo", demo::demo);
 
     println!("{} passed, {} failed", count.passed, count.failed);
