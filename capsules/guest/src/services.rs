@@ -72,8 +72,7 @@ pub mod time {
         time_api::now_as_millis()
     }
 
-    /// Returns at once and costs fuel in proportion: a device does not wait
-    /// inside a capsule.
+    /// Lets time pass; costs fuel in proportion.
     pub fn sleep(millis: u64) {
         time_api::sleep(millis);
     }

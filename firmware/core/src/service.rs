@@ -13,7 +13,7 @@ use sealift_storage::Phase as StoredPhase;
 use sealift_wire::{ComponentStatus, DeviceStatus, Phase, Refusal, Transfer, VM_CONTROL, VM_RUN};
 
 use crate::block::{Collecting, collect};
-use crate::capsule::{ArtifactBytes, Ephemeral, Host};
+use crate::capsule::{Activity, ArtifactBytes, Ephemeral, Host};
 use crate::ota::{Ota, Progress};
 use crate::refuse;
 use crate::request::{Exchange, Request};
@@ -173,6 +173,7 @@ where
         let payload = manifest.admit(payload).map_err(malformed)?;
         let host = self.vms.host().clone();
         let output = Ephemeral::run(&manifest, payload, host, input)
+            .and_then(Activity::finish)
             .map_err(|fault| refuse::because(VM_RUN, &fault, fault.refusal()))?;
         Ok(Reply::Whole(Response::with(Code::CHANGED, OCTETS, output)))
     }

@@ -11,7 +11,7 @@ use sealift_storage::{Error as StoreError, Lease, Phase, SlotId, SlotInfo, Store
 use sealift_wire::Refusal;
 
 use crate::acceptance::Acceptance;
-use crate::capsule::{Answer, ArtifactBytes, Fault, Host, Persistent, ReadError};
+use crate::capsule::{Activity, Answer, ArtifactBytes, Fault, Host, Persistent, ReadError};
 use crate::refuse;
 
 /// Starts that a trial has before it is given up.
@@ -99,7 +99,7 @@ where
     /// Linear memory that the capsule has now, in bytes.
     pub(crate) fn memory(&self, vm: usize) -> Option<u32> {
         let running = self.running.get(vm)?.as_ref()?;
-        Some(running.capsule.memory())
+        Some(running.capsule.usage().memory)
     }
 
     /// The paths that the capsule of `vm` reported.
@@ -116,17 +116,25 @@ where
         if !self.is_running(vm) {
             self.start(vm);
         }
-        let running = self
+        let Running { capsule, lease } = self
             .running
             .get_mut(vm)
-            .and_then(Option::as_mut)
+            .and_then(Option::take)
             .ok_or(Refusal::NoCapsule)?;
-        let result = running.capsule.call(code, message);
-        let fuel = running.capsule.fuel_used();
+        let (capsule, answer) = match capsule.call(code, message) {
+            Ok(activity) => {
+                let called = activity.finish();
+                (called.capsule, called.answer)
+            }
+            Err((capsule, fault)) => (capsule, Err(fault)),
+        };
         if let Some(last) = self.fuel_last.get_mut(vm) {
-            *last = Some(fuel);
+            *last = Some(capsule.usage().fuel_last);
         }
-        match result {
+        if let Some(place) = self.running.get_mut(vm) {
+            *place = Some(Running { capsule, lease });
+        }
+        match answer {
             Ok(answer) => Ok(answer),
             // The caller's fault: the capsule has not seen it.
             Err(fault @ Fault::RequestTooLong) => {
@@ -247,8 +255,9 @@ where
         let payload = self
             .payload(vm, slot, &manifest)
             .map_err(Failure::Unacceptable)?;
-        let capsule =
-            Persistent::start(&manifest, payload, self.host.clone()).map_err(Failure::Fault)?;
+        let capsule = Persistent::start(&manifest, payload, self.host.clone())
+            .and_then(Activity::finish)
+            .map_err(Failure::Fault)?;
         let lease = self
             .store
             .lend(vm, slot)

@@ -5,8 +5,8 @@ mod capsule_common;
 
 use capsule_common::{Board, LOG, NEXT_U32, NOW, Parts, RANDOM_BYTES, SLEEP, TRIGGER, persistent};
 use sealift_core::capsule::{
-    Category, FUEL_PER_BYTE, FUEL_PER_MS, Fault, HostTrap, MAX_LOG_LINE, MAX_LOG_LINES, MAX_RANDOM,
-    MAX_TRANSFER, TrapReason,
+    Activity, Called, Category, FUEL_PER_BYTE, FUEL_PER_MS, Fault, HostTrap, MAX_LOG_LINE,
+    MAX_LOG_LINES, MAX_RANDOM, MAX_TRANSFER, Progress, TrapReason,
 };
 use sealift_manifest::Grants;
 
@@ -145,14 +145,42 @@ fn random_numbers_come_from_the_board() {
     );
 }
 
+/// A call that sleeps, as an activity.
+fn sleeping(board: &Board, millis: &str) -> Activity<Called<Board>> {
+    let run = format!("(call $sleep (i64.const {millis}))");
+    let capsule = persistent(Parts {
+        head: SLEEP,
+        run: &run,
+        ..Parts::default()
+    })
+    .grant(Grants::TIME);
+    capsule.start(board).unwrap().calling(GET, &[])
+}
+
 #[test]
-fn sleep_does_not_wait_but_costs() {
+fn sleep_waits_and_costs() {
     let board = Board::default();
-    let used = call(&board, SLEEP, "(call $sleep (i64.const 1000))").unwrap();
-    assert!(used >= 1000 * FUEL_PER_MS);
+    board.services().clock = 500;
+    let mut call = sleeping(&board, "1000");
+    for clock in [500, 501, 1499] {
+        board.services().clock = clock;
+        for _ in 0..3 {
+            assert!(matches!(call.poll(), Progress::Waits(Some(1500))));
+        }
+    }
+    board.services().clock = 1500;
+    let Progress::Done(called) = call.poll() else {
+        panic!("it sleeps on");
+    };
+    assert!(called.answer.is_ok());
+    assert!(called.capsule.usage().fuel_last >= 1000 * FUEL_PER_MS);
+}
+
+#[test]
+fn nobody_sleeps_longer_than_the_fuel_lasts() {
     for forever in ["20000", "-1"] {
-        let run = format!("(call $sleep (i64.const {forever}))");
-        assert_eq!(call(&board, SLEEP, &run), Err(Fault::OutOfFuel));
+        let answer = sleeping(&Board::default(), forever).finish().answer;
+        assert_eq!(answer, Err(Fault::OutOfFuel));
     }
 }
 

@@ -1,5 +1,6 @@
 //! The host functions, interface by interface.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -8,13 +9,12 @@ use wasmtime::component::{Linker, LinkerInstance, ResourceType, WasmStr};
 use wasmtime::{Result, StoreContextMut, Trap};
 
 use super::abi::{Category, Channel, Label, Sample};
+use super::desk::Desk;
+use super::errand::Turn;
 use super::fault::{Fault, HostTrap};
-use super::host::Host;
 use super::load::{Held, Loaded};
 use super::runtime::State;
-use super::{
-    FUEL_PER_BYTE, FUEL_PER_HOST_CALL, FUEL_PER_MS, MAX_LOG_LINE, MAX_LOG_LINES, MAX_RANDOM,
-};
+use super::{FUEL_PER_BYTE, FUEL_PER_HOST_CALL, FUEL_PER_MS, MAX_LOG_LINE, MAX_RANDOM};
 
 /// What this device offers.
 pub const OFFERED: Grants = Grants::LOG
@@ -46,22 +46,22 @@ pub(super) fn imported<P: Held>(loaded: &Loaded<P>, granted: Grants) -> Result<G
 }
 
 /// Links `interfaces` and nothing else.
-pub(super) fn link<H: Host>(linker: &mut Linker<State<H>>, interfaces: Grants) -> Result<()> {
+pub(super) fn link(linker: &mut Linker<State>, interfaces: Grants) -> Result<()> {
     for (name, grant) in Grants::INTERFACES {
         if !interfaces.contains(grant) {
             continue;
         }
         let mut instance = linker.instance(name)?;
         match grant {
-            Grants::LOG => instance.func_wrap("info", info)?,
+            Grants::LOG => instance.func_wrap_async("info", info)?,
             Grants::RNG => link_rng(&mut instance)?,
             Grants::TIME => {
-                instance.func_wrap("sleep", sleep)?;
-                instance.func_wrap("now-as-millis", now)?;
+                instance.func_wrap_async("sleep", sleep)?;
+                instance.func_wrap_async("now-as-millis", now)?;
             }
             Grants::SENSORS => {
-                instance.func_wrap("trigger-measurements", trigger)?;
-                instance.func_wrap("wait-for-reading", readings)?;
+                instance.func_wrap_async("trigger-measurements", trigger)?;
+                instance.func_wrap_async("wait-for-reading", readings)?;
             }
             // `imported` refuses what is not offered.
             _ => {}
@@ -70,18 +70,22 @@ pub(super) fn link<H: Host>(linker: &mut Linker<State<H>>, interfaces: Grants) -
     Ok(())
 }
 
-type Context<'a, H> = StoreContextMut<'a, State<H>>;
+type Context<'a> = StoreContextMut<'a, State>;
+type Reply<'a, R> = Box<dyn Future<Output = Result<R>> + Send + 'a>;
 
-/// Takes the fuel for a host call.
-fn charge<H>(cx: &mut Context<'_, H>, fuel: u64) -> Result<()> {
+/// Takes the fuel for a host call, and has it done.
+async fn ask<R: Send + 'static>(
+    cx: &mut Context<'_>,
+    fuel: u64,
+    what: impl FnMut(&mut dyn Desk) -> Turn<R> + Send + 'static,
+) -> Result<R> {
     let fuel = fuel.saturating_add(FUEL_PER_HOST_CALL);
-    match cx.get_fuel()?.checked_sub(fuel) {
-        Some(left) => cx.set_fuel(left),
-        None => {
-            cx.set_fuel(0)?;
-            Err(Trap::OutOfFuel.into())
-        }
-    }
+    let Some(left) = cx.get_fuel()?.checked_sub(fuel) else {
+        cx.set_fuel(0)?;
+        return Err(Trap::OutOfFuel.into());
+    };
+    cx.set_fuel(left)?;
+    Ok(cx.data().hatch.ask(left, what).await)
 }
 
 fn bytes(len: usize) -> u64 {
@@ -90,21 +94,20 @@ fn bytes(len: usize) -> u64 {
         .saturating_mul(FUEL_PER_BYTE)
 }
 
-fn info<H: Host>(mut cx: Context<'_, H>, (line,): (WasmStr,)) -> Result<()> {
-    // The string lies in linear memory still; its length was checked against
-    // the most that a host call may move.
-    let line = line.to_str(&cx)?;
-    let fuel = bytes(line.len());
-    let line = clean(&line);
-    charge(&mut cx, fuel)?;
-    let state = cx.data_mut();
-    if state.lines < MAX_LOG_LINES {
-        state.lines = state.lines.saturating_add(1);
-        state.host.log(&state.name, &line);
-    } else {
-        state.lines_left_out = state.lines_left_out.saturating_add(1);
-    }
-    Ok(())
+fn info(mut cx: Context<'_>, (line,): (WasmStr,)) -> Reply<'_, ()> {
+    Box::new(async move {
+        // The string lies in linear memory still; its length was checked
+        // against the most that a host call may move.
+        let (line, fuel) = {
+            let line = line.to_str(&cx)?;
+            (clean(&line), bytes(line.len()))
+        };
+        ask(&mut cx, fuel, move |desk| {
+            desk.log(&line);
+            Turn::Done(())
+        })
+        .await
+    })
 }
 
 /// The text as one line of the log: cut to its length, and without the
@@ -127,81 +130,96 @@ pub(super) fn clean(text: &str) -> String {
     line
 }
 
-fn link_rng<H: Host>(instance: &mut LinkerInstance<'_, State<H>>) -> Result<()> {
+fn link_rng(instance: &mut LinkerInstance<'_, State>) -> Result<()> {
     /// The host's side of the resource `r-n-g`, which has no instances.
     struct Rng;
 
     instance.resource("r-n-g", ResourceType::host::<Rng>(), |_, _| Ok(()))?;
-    instance.func_wrap(
-        "[static]r-n-g.next-u32",
-        |mut cx: Context<'_, H>, (): ()| {
-            let mut number = [0; 4];
-            random(&mut cx, &mut number)?;
-            Ok((u32::from_le_bytes(number),))
-        },
-    )?;
-    instance.func_wrap(
-        "[static]r-n-g.next-u64",
-        |mut cx: Context<'_, H>, (): ()| {
-            let mut number = [0; 8];
-            random(&mut cx, &mut number)?;
-            Ok((u64::from_le_bytes(number),))
-        },
-    )?;
-    instance.func_wrap(
-        "[static]r-n-g.random-bytes",
-        |mut cx: Context<'_, H>, (len,): (u32,)| {
-            if len > MAX_RANDOM {
-                return Err(HostTrap::Random(len).into());
+    instance.func_wrap_async("[static]r-n-g.next-u32", |cx: Context<'_>, (): ()| {
+        Box::new(async move { Ok((u32::from_le_bytes(random(cx).await?),)) })
+    })?;
+    instance.func_wrap_async("[static]r-n-g.next-u64", |cx: Context<'_>, (): ()| {
+        Box::new(async move { Ok((u64::from_le_bytes(random(cx).await?),)) })
+    })?;
+    instance.func_wrap_async("[static]r-n-g.random-bytes", random_bytes)
+}
+
+async fn random<const N: usize>(mut cx: Context<'_>) -> Result<[u8; N]> {
+    let numbers = ask(&mut cx, bytes(N), |desk| {
+        let mut numbers = [0; N];
+        Turn::Done(desk.random(&mut numbers).map(|()| numbers))
+    });
+    numbers.await?.map_err(|_| HostTrap::NoRandom.into())
+}
+
+fn random_bytes(mut cx: Context<'_>, (len,): (u32,)) -> Reply<'_, (Vec<u8>,)> {
+    Box::new(async move {
+        if len > MAX_RANDOM {
+            return Err(HostTrap::Random(len).into());
+        }
+        let len = usize::try_from(len)?;
+        let numbers = ask(&mut cx, bytes(len), move |desk| {
+            let mut numbers = alloc::vec![0; len];
+            Turn::Done(desk.random(&mut numbers).map(|()| numbers))
+        });
+        let numbers = numbers.await?.map_err(|_| HostTrap::NoRandom)?;
+        Ok((numbers,))
+    })
+}
+
+fn sleep(mut cx: Context<'_>, (millis,): (u64,)) -> Reply<'_, ()> {
+    Box::new(async move {
+        let mut until = None;
+        ask(&mut cx, millis.saturating_mul(FUEL_PER_MS), move |desk| {
+            let now = desk.now_ms();
+            let until = *until.get_or_insert(now.saturating_add(millis));
+            if now < until {
+                return Turn::Waits(Some(until));
             }
-            let mut numbers = alloc::vec![0; usize::try_from(len)?];
-            random(&mut cx, &mut numbers)?;
-            Ok((numbers,))
-        },
-    )
+            Turn::Done(())
+        })
+        .await
+    })
 }
 
-fn random<H: Host>(cx: &mut Context<'_, H>, numbers: &mut [u8]) -> Result<()> {
-    charge(cx, bytes(numbers.len()))?;
-    let host = &mut cx.data_mut().host;
-    host.random(numbers).map_err(|_| HostTrap::NoRandom.into())
-}
-
-fn sleep<H: Host>(mut cx: Context<'_, H>, (millis,): (u64,)) -> Result<()> {
-    charge(&mut cx, millis.saturating_mul(FUEL_PER_MS))
-}
-
-fn now<H: Host>(mut cx: Context<'_, H>, (): ()) -> Result<(u64,)> {
-    charge(&mut cx, 0)?;
-    Ok((cx.data_mut().host.now_ms(),))
+fn now(mut cx: Context<'_>, (): ()) -> Reply<'_, (u64,)> {
+    Box::new(async move {
+        let now = ask(&mut cx, 0, |desk| Turn::Done(desk.now_ms()));
+        Ok((now.await?,))
+    })
 }
 
 type Triggered = Result<(), ()>;
 type Found = Result<Vec<(Sample, Channel)>, ()>;
 
-fn trigger<H: Host>(
-    mut cx: Context<'_, H>,
-    (category,): (Option<Category>,),
-) -> Result<(Triggered,)> {
-    charge(&mut cx, bytes(MAX_READINGS))?;
-    let state = cx.data_mut();
-    state.readings = state.host.read_sensors(category).ok();
-    if let Some(readings) = &mut state.readings {
-        readings.truncate(MAX_READINGS);
-    }
-    Ok((state.readings.as_ref().map(|_| ()).ok_or(()),))
+fn trigger(mut cx: Context<'_>, (category,): (Option<Category>,)) -> Reply<'_, (Triggered,)> {
+    Box::new(async move {
+        let readings = ask(&mut cx, bytes(MAX_READINGS), move |desk| {
+            Turn::Done(desk.read_sensors(category))
+        });
+        let mut readings = readings.await?.ok();
+        if let Some(readings) = &mut readings {
+            readings.truncate(MAX_READINGS);
+        }
+        let triggered = readings.as_ref().map(|_| ()).ok_or(());
+        cx.data_mut().readings = readings;
+        Ok((triggered,))
+    })
 }
 
-fn readings<H: Host>(mut cx: Context<'_, H>, (label,): (Option<Label>,)) -> Result<(Found,)> {
-    charge(&mut cx, bytes(MAX_READINGS))?;
-    let found = cx.data().readings.as_ref().map(|readings| {
-        readings
-            .iter()
-            .filter(|reading| label.is_none_or(|label| reading.label == label))
-            .map(Into::into)
-            .collect()
-    });
-    Ok((found.ok_or(()),))
+fn readings(mut cx: Context<'_>, (label,): (Option<Label>,)) -> Reply<'_, (Found,)> {
+    Box::new(async move {
+        // Nothing to do outside, but a place to let others in.
+        ask(&mut cx, bytes(MAX_READINGS), |_| Turn::Done(())).await?;
+        let found = cx.data().readings.as_ref().map(|readings| {
+            readings
+                .iter()
+                .filter(|reading| label.is_none_or(|label| reading.label == label))
+                .map(Into::into)
+                .collect()
+        });
+        Ok((found.ok_or(()),))
+    })
 }
 
 #[cfg(test)]

@@ -6,12 +6,18 @@ use wasmtime::{Error, ResourceLimiter, Result};
 /// indirectly.
 const MAX_TABLE: usize = 4096;
 
+/// What an element of a table takes, in bytes.
+const ELEMENT: usize = size_of::<usize>();
+
 /// Keeps an instance within the memory that its manifest says, and remembers
 /// what it had and whether it wanted more.
 #[derive(Debug)]
 pub(super) struct Limiter {
     max: usize,
+    /// Linear memory and tables, in bytes.
     used: usize,
+    tables: usize,
+    /// The most that there was of both.
     peak: usize,
     refused: bool,
 }
@@ -21,6 +27,7 @@ impl Limiter {
         Self {
             max,
             used: 0,
+            tables: 0,
             peak: 0,
             refused: false,
         }
@@ -36,9 +43,18 @@ impl Limiter {
         self.refused
     }
 
-    /// The most linear memory that there was, in bytes.
+    /// The linear memory that there is, in bytes.
+    pub(super) const fn memory(&self) -> usize {
+        self.used
+    }
+
+    /// The most that there was of linear memory and tables, in bytes.
     pub(super) const fn peak(&self) -> usize {
         self.peak
+    }
+
+    fn note(&mut self) {
+        self.peak = self.peak.max(self.used.saturating_add(self.tables));
     }
 }
 
@@ -47,15 +63,17 @@ impl ResourceLimiter for Limiter {
         &mut self,
         current: usize,
         desired: usize,
-        _maximum: Option<usize>,
+        maximum: Option<usize>,
     ) -> Result<bool> {
         let used = self.used.saturating_sub(current).saturating_add(desired);
-        if used > self.max {
+        // More than the memory's own maximum fails later on, when it would be
+        // counted already.
+        if used > self.max || maximum.is_some_and(|maximum| desired > maximum) {
             self.refused = true;
             return Ok(false);
         }
         self.used = used;
-        self.peak = self.peak.max(used);
+        self.note();
         Ok(true)
     }
 
@@ -67,13 +85,18 @@ impl ResourceLimiter for Limiter {
 
     fn table_growing(
         &mut self,
-        _current: usize,
+        current: usize,
         desired: usize,
-        _maximum: Option<usize>,
+        maximum: Option<usize>,
     ) -> Result<bool> {
-        let fits = desired <= MAX_TABLE;
-        self.refused |= !fits;
-        Ok(fits)
+        if desired > MAX_TABLE || maximum.is_some_and(|maximum| desired > maximum) {
+            self.refused = true;
+            return Ok(false);
+        }
+        let gained = desired.saturating_sub(current).saturating_mul(ELEMENT);
+        self.tables = self.tables.saturating_add(gained);
+        self.note();
+        Ok(true)
     }
 
     fn table_grow_failed(&mut self, _error: Error) -> Result<()> {
@@ -118,5 +141,16 @@ mod tests {
         let mut limiter = Limiter::new(100);
         assert!(limiter.table_growing(0, MAX_TABLE, None).unwrap());
         assert!(!limiter.table_growing(0, MAX_TABLE + 1, None).unwrap());
+        assert_eq!(limiter.peak(), MAX_TABLE * ELEMENT);
+    }
+
+    #[test]
+    fn what_its_own_maximum_forbids_does_not_count() {
+        let mut limiter = Limiter::new(100);
+        assert!(limiter.memory_growing(0, 60, Some(60)).unwrap());
+        assert!(!limiter.memory_growing(60, 61, Some(60)).unwrap());
+        assert_eq!(limiter.memory(), 60);
+        assert!(!limiter.table_growing(0, 2, Some(1)).unwrap());
+        assert_eq!(limiter.peak(), 60);
     }
 }

@@ -1,7 +1,11 @@
 //! The one place where bytes become code.
 //!
 //! Nothing here hands out a [`Component`] or a [`Store`], because a clone of
-//! either could outlive the bytes that it points to.
+//! either could outlive the bytes that it points to. An [`Error`] can hold a
+//! part of one, its backtrace: who gets it makes a text of it and drops it
+//! while the [`Running`] is there.
+//!
+//! [`Error`]: wasmtime::Error
 #![expect(
     unsafe_code,
     reason = "`deserialize_raw` trusts the bytes; the argument's type says that they were checked"
@@ -101,7 +105,7 @@ pub(super) struct Running<T: 'static> {
     loaded: Loaded,
 }
 
-impl<T: 'static> Running<T> {
+impl<T: Send + 'static> Running<T> {
     /// An artifact with a store, not instantiated yet.
     pub(super) fn new(loaded: Loaded, data: T) -> Self {
         let store = Store::new(loaded.component.engine(), data);
@@ -112,21 +116,25 @@ impl<T: 'static> Running<T> {
         }
     }
 
-    /// Sets up limits that need the store itself.
+    /// Sets up limits that need the store itself. After `slice` units of fuel,
+    /// code of the capsule yields.
     pub(super) fn configure(
         &mut self,
         hostcall_fuel: usize,
+        slice: u64,
         limiter: fn(&mut T) -> &mut dyn wasmtime::ResourceLimiter,
-    ) {
+    ) -> Result<()> {
         self.store.limiter(limiter);
         self.store.set_hostcall_fuel(hostcall_fuel);
         // No resource of ours is ever handed out.
         self.store.set_max_component_handles(16);
+        self.store.fuel_async_yield_interval(Some(slice))
     }
 
     /// Instantiates; may run code of the capsule.
-    pub(super) fn instantiate(&mut self, linker: &Linker<T>) -> Result<()> {
-        let instance = linker.instantiate(&mut self.store, &self.loaded.component)?;
+    pub(super) async fn instantiate(&mut self, linker: &Linker<T>) -> Result<()> {
+        let component = &self.loaded.component;
+        let instance = linker.instantiate_async(&mut self.store, component).await?;
         self.instance = Some(instance);
         Ok(())
     }
@@ -145,6 +153,11 @@ impl<T: 'static> Running<T> {
         self.instance?
             .get_typed_func::<P, R>(&mut self.store, index)
             .ok()
+    }
+
+    /// The engine that it runs on.
+    pub(super) fn engine(&self) -> &Engine {
+        self.loaded.engine()
     }
 
     /// The store, to call functions with.

@@ -19,13 +19,19 @@
 //! | imports | the manifest's grants, one by one | [`Fault::Ungranted`], before anything runs |
 //! | data in one host call, or in one result | [`MAX_TRANSFER`], for a job [`MAX_OUTPUT`] | [`Fault::Trapped`] |
 //! | random numbers in one host call | [`MAX_RANDOM`] bytes | [`Fault::Trapped`] |
-//! | log | [`MAX_LOG_LINE`] bytes, [`MAX_LOG_LINES`] lines in each call | cut; counted and left out |
+//! | log | [`MAX_LOG_LINE`] bytes; [`MAX_LOG_LINES`] lines in each call, [`LOG_BURST`] over time | cut; counted and left out |
 //! | answer | [`MAX_MESSAGE`] bytes, response codes and options only | [`Fault::BadAnswer`] |
 //!
 //! Host calls cost fuel, a base and something for each byte, so that a loop of
-//! host calls ends as any other loop does. `time-api.sleep` never waits: it
-//! returns at once and costs [`FUEL_PER_MS`] for each millisecond, so that a
-//! capsule that polls comes to its end and the device keeps answering.
+//! host calls ends as any other loop does. Waiting costs [`FUEL_PER_MS`], so
+//! that a call that waits comes to its end, too.
+//!
+//! # Side by side
+//!
+//! A capsule's code runs while its [`Activity`] is polled, for a [`SLICE`] of
+//! fuel at most, on a stack of its own; what it asks of the board is done by
+//! who polls. Nothing here waits, and nothing needs an executor. A call takes
+//! the capsule into its activity and gives it back at the end.
 //!
 //! After a fault the instance is gone for good: each further call is
 //! [`Fault::Stopped`] until the supervisor starts the capsule anew.
@@ -33,9 +39,12 @@
 //! `gpio` and `udp` are not [`OFFERED`].
 
 mod abi;
+mod activity;
 mod answer;
 mod artifact;
+mod desk;
 mod ephemeral;
+mod errand;
 mod fault;
 mod host;
 mod imports;
@@ -46,14 +55,15 @@ mod runtime;
 mod tls;
 
 pub use abi::{Accuracy, Category, Label, Reading, Unit};
+pub use activity::{Activity, Progress};
 pub use answer::Answer;
 pub use artifact::{ArtifactBytes, ReadError};
 pub use ephemeral::Ephemeral;
 pub use fault::{BadAnswer, Fault, HostTrap, TrapReason};
-pub use host::{Host, Unavailable};
+pub use host::{Datagram, Host, Unavailable};
 pub use imports::OFFERED;
-pub use persistent::Persistent;
-pub use runtime::check;
+pub use persistent::{Called, Persistent};
+pub use runtime::{Usage, check};
 
 #[cfg(doc)]
 use sealift_manifest::Verified;
@@ -78,8 +88,22 @@ pub const MAX_LOG_LINE: usize = 256;
 /// The most log lines of a capsule in one call.
 pub const MAX_LOG_LINES: u32 = 16;
 
+/// The most log lines of a capsule over its calls: so many at once, and one
+/// more each [`LOG_REFILL_MS`].
+pub const LOG_BURST: u32 = 64;
+
+/// See [`LOG_BURST`].
+pub const LOG_REFILL_MS: u64 = 1000;
+
+/// The longest datagram that a capsule sends or receives, in bytes.
+pub const MAX_UDP: usize = 1280;
+
 /// The most resources that a capsule reports, and the longest path, in bytes.
 pub const MAX_RESOURCES: (usize, usize) = (32, 64);
+
+/// Fuel after which a capsule lets others in. A slice is what a poll costs at
+/// most: some 20 ms on a Cortex-M4 at 64 MHz.
+pub const SLICE: u64 = 50_000;
 
 /// Fuel for a host call, besides what its data cost.
 pub const FUEL_PER_HOST_CALL: u64 = 200;
@@ -87,5 +111,6 @@ pub const FUEL_PER_HOST_CALL: u64 = 200;
 /// Fuel for each byte that a host call moves.
 pub const FUEL_PER_BYTE: u64 = 4;
 
-/// Fuel for each millisecond that a capsule asks to sleep.
+/// Fuel for each millisecond that a capsule waits: so that its fuel bounds the
+/// time that a call can take, too.
 pub const FUEL_PER_MS: u64 = 1000;

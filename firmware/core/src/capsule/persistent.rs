@@ -1,16 +1,19 @@
 //! Capsules that stay and answer requests.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use sealift_manifest::{Kind, Manifest, Payload, Verified};
+use sealift_manifest::{Grants, Kind, Manifest, Payload, Verified};
 use wasmtime::component::TypedFunc;
 
 use super::abi::CoapErr;
+use super::activity::Activity;
 use super::answer::Answer;
+use super::desk::HostDesk;
 use super::fault::Fault;
 use super::host::Host;
-use super::runtime::{Instance, in_init};
+use super::runtime::{Instance, Usage, in_init, name};
 use super::{ArtifactBytes, MAX_MESSAGE, MAX_RESOURCES, MAX_TRANSFER};
 
 const GUEST: &str = "ariel:wasm-bindings/coap-server-guest@0.0.1";
@@ -27,10 +30,24 @@ type Run = TypedFunc<(u8, u32, Vec<u8>), (Result<(u8, Vec<u8>), CoapErr>,)>;
 
 /// A running capsule.
 pub struct Persistent<H: Host> {
-    instance: Instance<H>,
+    desk: HostDesk<H>,
+    inside: Box<Inside>,
+}
+
+/// What lies in the activity while one is under way.
+struct Inside {
+    instance: Instance,
     run: Run,
     resources: Vec<String>,
     stopped: bool,
+}
+
+/// What came of a call.
+pub struct Called<H: Host> {
+    /// The capsule; stopped, if the answer is a fault.
+    pub capsule: Persistent<H>,
+    /// The answer, or what the capsule did instead.
+    pub answer: Result<Answer, Fault>,
 }
 
 impl<H: Host> Persistent<H> {
@@ -39,15 +56,75 @@ impl<H: Host> Persistent<H> {
     ///
     /// # Errors
     ///
-    /// What is wrong with the payload; or, once code of the capsule ran,
-    /// [`Fault::Init`] and [`Fault::Declined`].
+    /// At once, what is wrong with the payload. From the activity, once code
+    /// of the capsule ran, [`Fault::Init`] and [`Fault::Declined`].
     pub fn start(
         manifest: &Verified<Manifest<'_>>,
         payload: Verified<Payload<ArtifactBytes>>,
         host: H,
-    ) -> Result<Self, Fault> {
-        let mut instance =
-            Instance::start(manifest, Kind::Persistent, payload, host, MAX_TRANSFER)?;
+    ) -> Result<Activity<Result<Self, Fault>>, Fault> {
+        let (instance, imported) =
+            Instance::new(manifest, Kind::Persistent, payload, MAX_TRANSFER)?;
+        let desk = HostDesk::new(host, name(manifest));
+        Ok(Activity::new(
+            instance.hatch(),
+            desk,
+            Inside::start(instance, imported),
+            |started, mut desk| {
+                desk.end();
+                let inside = Box::new(started?);
+                Ok(Self { desk, inside })
+            },
+        ))
+    }
+
+    /// Answers a request: `code` is the method, `message` are options and
+    /// payload, the path in them relative to the capsule.
+    ///
+    /// # Errors
+    ///
+    /// At once, and with the capsule as it was: [`Fault::RequestTooLong`],
+    /// and after an earlier fault [`Fault::Stopped`].
+    pub fn call(mut self, code: u8, message: &[u8]) -> Result<Activity<Called<H>>, (Self, Fault)> {
+        if self.inside.stopped {
+            return Err((self, Fault::Stopped));
+        }
+        let Some(request) = buffer(message) else {
+            return Err((self, Fault::RequestTooLong));
+        };
+        self.desk.begin();
+        let Self { desk, mut inside } = self;
+        Ok(Activity::new(
+            inside.instance.hatch(),
+            desk,
+            async move {
+                let answer = inside.call(code, request).await;
+                (inside, answer)
+            },
+            |(inside, answer), mut desk| {
+                desk.end();
+                let capsule = Self { desk, inside };
+                Called { capsule, answer }
+            },
+        ))
+    }
+
+    /// The paths that the capsule reported when it started.
+    #[must_use]
+    pub fn resources(&self) -> &[String] {
+        &self.inside.resources
+    }
+
+    /// What the capsule used so far.
+    #[must_use]
+    pub const fn usage(&self) -> Usage {
+        self.inside.instance.usage()
+    }
+}
+
+impl Inside {
+    async fn start(mut instance: Instance, imported: Grants) -> Result<Self, Fault> {
+        instance.instantiate(imported).await?;
         let running = instance.running();
         let initialize: Initialize = running
             .function(GUEST, INITIALIZE)
@@ -59,11 +136,12 @@ impl<H: Host> Persistent<H> {
             .function(GUEST, RUN)
             .ok_or(Fault::NotACapsule(RUN))?;
 
-        let initialized = initialize.call(running.context(), ());
+        let initialized = initialize.call_async(running.context(), ()).await;
         let reported = match initialized {
-            Ok((Ok(()),)) => report
-                .call(running.context(), ())
-                .map(|(report,)| report.ok()),
+            Ok((Ok(()),)) => {
+                let reported = report.call_async(running.context(), ()).await;
+                reported.map(|(report,)| report.ok())
+            }
             Ok((Err(()),)) => Ok(None),
             Err(error) => Err(error),
         };
@@ -78,28 +156,10 @@ impl<H: Host> Persistent<H> {
         }
     }
 
-    /// Answers a request: `code` is the method, `message` are options and
-    /// payload, the path in them relative to the capsule.
-    ///
-    /// # Errors
-    ///
-    /// What the capsule did instead. After that, every further call is
-    /// [`Fault::Stopped`]. A request that is too long changes nothing.
-    pub fn call(&mut self, code: u8, message: &[u8]) -> Result<Answer, Fault> {
-        if self.stopped {
-            return Err(Fault::Stopped);
-        }
-        // One buffer for the request and for the response.
-        let mut buffer = alloc::vec![0; MAX_MESSAGE];
-        let length = u32::try_from(message.len()).map_err(|_| Fault::RequestTooLong)?;
-        buffer
-            .get_mut(..message.len())
-            .ok_or(Fault::RequestTooLong)?
-            .copy_from_slice(message);
-
+    async fn call(&mut self, code: u8, (length, buffer): (u32, Vec<u8>)) -> Result<Answer, Fault> {
         self.instance.begin();
-        let running = self.instance.running();
-        let result = self.run.call(running.context(), (code, length, buffer));
+        let context = self.instance.running().context();
+        let result = self.run.call_async(context, (code, length, buffer)).await;
         let answer = match self.instance.end(result) {
             Ok((Ok((code, message)),)) => Answer::new(code, message).map_err(Fault::BadAnswer),
             Ok((Err(error),)) => Ok(Answer::error(error)),
@@ -108,24 +168,14 @@ impl<H: Host> Persistent<H> {
         self.stopped = answer.is_err();
         answer
     }
+}
 
-    /// The paths that the capsule reported when it started.
-    #[must_use]
-    pub fn resources(&self) -> &[String] {
-        &self.resources
-    }
-
-    /// Fuel that the last call cost; after the start, what that cost.
-    #[must_use]
-    pub const fn fuel_used(&self) -> u64 {
-        self.instance.fuel_used()
-    }
-
-    /// The capsule's linear memory, in bytes.
-    #[must_use]
-    pub fn memory(&self) -> u32 {
-        u32::try_from(self.instance.memory()).unwrap_or(u32::MAX)
-    }
+/// One buffer for the request and for the response, and how much of it is the
+/// request.
+fn buffer(message: &[u8]) -> Option<(u32, Vec<u8>)> {
+    let mut buffer = alloc::vec![0; MAX_MESSAGE];
+    buffer.get_mut(..message.len())?.copy_from_slice(message);
+    Some((u32::try_from(message.len()).ok()?, buffer))
 }
 
 /// Of what a capsule reported, the paths that fit into a link (RFC 6690).

@@ -10,12 +10,12 @@ use wasmtime::component::Linker;
 use wasmtime::{Engine, Error, OutOfMemory, Trap};
 
 use super::abi::Reading;
+use super::errand::Hatch;
 use super::fault::{Fault, HostTrap, TrapReason};
-use super::host::Host;
 use super::imports::{clean, imported, link};
 use super::limits::Limiter;
 use super::load::{Held, Loaded, Running};
-use super::{ArtifactBytes, ephemeral, persistent};
+use super::{ArtifactBytes, SLICE, ephemeral, persistent};
 
 /// The least stack that Wasmtime's interpreter can start with, in bytes.
 const MIN_STACK: usize = 512;
@@ -69,110 +69,111 @@ fn load<P: Held>(
 }
 
 /// What the store of a capsule holds.
-pub(super) struct State<H> {
-    pub(super) host: H,
-    /// The component, for the log.
-    pub(super) name: String,
+pub(super) struct State {
+    /// Where its host calls go.
+    pub(super) hatch: Hatch,
     /// What was measured last.
     pub(super) readings: Option<Vec<Reading>>,
-    /// Log lines in this call, written and left out.
-    pub(super) lines: u32,
-    pub(super) lines_left_out: u32,
     limiter: Limiter,
 }
 
-/// An instance with its budget.
-pub(super) struct Instance<H: Host> {
-    running: Running<State<H>>,
-    fuel: u64,
-    fuel_used: u64,
+/// What a capsule used of its budget.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Fuel of the last call; after the start, what that cost.
+    pub fuel_last: u64,
+    /// The most fuel of any call, the start among them.
+    pub fuel_max: u64,
+    /// Linear memory now, in bytes.
+    pub memory: u32,
+    /// The most that there was of linear memory and tables, in bytes.
+    pub memory_max: u32,
 }
 
-impl<H: Host> Instance<H> {
-    /// Loads and instantiates. What the capsule does meanwhile belongs to its
-    /// first call: [`Instance::call`] does not renew the fuel before
-    /// [`Instance::begin`] says so.
-    pub(super) fn start(
+/// An instance with its budget.
+pub(super) struct Instance {
+    running: Running<State>,
+    fuel: u64,
+    usage: Usage,
+}
+
+impl Instance {
+    /// Loads, and makes ready to be [instantiated](Instance::instantiate).
+    pub(super) fn new(
         manifest: &Verified<Manifest<'_>>,
         kind: Kind,
         payload: Verified<Payload<ArtifactBytes>>,
-        host: H,
         transfer: usize,
-    ) -> Result<Self, Fault> {
+    ) -> Result<(Self, Grants), Fault> {
         let (loaded, imported) = load(manifest, kind, payload)?;
         let memory = usize::try_from(manifest.invoke.memory).map_err(|_| Fault::Limits)?;
-        let mut linker = Linker::new(loaded.engine());
-        link(&mut linker, imported).map_err(|error| Fault::Engine(text(&error)))?;
         let state = State {
-            host,
-            name: manifest.component.to_string(),
+            hatch: Hatch::default(),
             readings: None,
-            lines: 0,
-            lines_left_out: 0,
             limiter: Limiter::new(memory),
         };
         let mut running = Running::new(loaded, state);
-        running.configure(transfer, |state| &mut state.limiter);
-        let mut instance = Self {
+        running
+            .configure(transfer, SLICE, |state| &mut state.limiter)
+            .map_err(|error| Fault::Engine(text(&error)))?;
+        let instance = Self {
             running,
             fuel: manifest.invoke.fuel,
-            fuel_used: 0,
+            usage: Usage::default(),
         };
-        instance.begin();
-        let result = instance.running.instantiate(&linker);
-        match result {
-            Ok(()) => Ok(instance),
-            Err(error) => Err(in_init(instance.end::<()>(Err(error)))),
+        Ok((instance, imported))
+    }
+
+    /// Instantiates. What the capsule does meanwhile belongs to its first
+    /// call: it does not [begin](Instance::begin) anew.
+    pub(super) async fn instantiate(&mut self, imported: Grants) -> Result<(), Fault> {
+        let mut linker = Linker::new(self.running.engine());
+        link(&mut linker, imported).map_err(|error| Fault::Engine(text(&error)))?;
+        self.begin();
+        match self.running.instantiate(&linker).await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(in_init(self.end::<()>(Err(error)))),
         }
     }
 
-    /// Begins a call: all fuel, no log lines yet.
+    /// Begins a call, with all its fuel.
     pub(super) fn begin(&mut self) {
         let mut cx = self.running.context();
         // Fails only where the engine has no fuel, and ours has.
         let set = cx.set_fuel(self.fuel);
         debug_assert!(set.is_ok());
-        let state = cx.data_mut();
-        state.lines = 0;
-        state.lines_left_out = 0;
-        state.limiter.begin();
+        cx.data_mut().limiter.begin();
     }
 
-    /// Ends a call: what it cost, what it did not log, and what its result
-    /// means.
+    /// Ends a call: what it cost, and what its result means.
     pub(super) fn end<R>(&mut self, result: Result<R, Error>) -> Result<R, Fault> {
-        let mut cx = self.running.context();
+        let cx = self.running.context();
         let left = cx.get_fuel().unwrap_or(0);
-        self.fuel_used = self.fuel.saturating_sub(left);
-        let State {
-            host,
-            name,
-            lines_left_out,
-            limiter,
-            ..
-        } = cx.data_mut();
-        if *lines_left_out > 0 {
-            host.log(
-                name,
-                &alloc::format!("({lines_left_out} more lines left out)"),
-            );
-        }
+        let limiter = &cx.data().limiter;
+        let bytes = |size| u32::try_from(size).unwrap_or(u32::MAX);
+        let fuel_last = self.fuel.saturating_sub(left);
+        self.usage = Usage {
+            fuel_last,
+            fuel_max: self.usage.fuel_max.max(fuel_last),
+            memory: bytes(limiter.memory()),
+            memory_max: bytes(limiter.peak()),
+        };
         result.map_err(|error| fault(&error, limiter.refused()))
     }
 
     /// The instance itself.
-    pub(super) fn running(&mut self) -> &mut Running<State<H>> {
+    pub(super) fn running(&mut self) -> &mut Running<State> {
         &mut self.running
     }
 
-    /// Fuel that the last call cost.
-    pub(super) const fn fuel_used(&self) -> u64 {
-        self.fuel_used
+    /// Where its host calls go.
+    pub(super) fn hatch(&self) -> Hatch {
+        self.running.data().hatch.clone()
     }
 
-    /// Linear memory, in bytes.
-    pub(super) fn memory(&self) -> usize {
-        self.running.data().limiter.peak()
+    /// What it used so far.
+    pub(super) const fn usage(&self) -> Usage {
+        self.usage
     }
 }
 
@@ -182,6 +183,11 @@ pub(super) fn in_init<R>(result: Result<R, Fault>) -> Fault {
         Ok(_) => Fault::Declined,
         Err(fault) => Fault::Init(Box::new(fault)),
     }
+}
+
+/// The name by which the log knows a capsule.
+pub(super) fn name(manifest: &Verified<Manifest<'_>>) -> String {
+    manifest.component.to_string()
 }
 
 fn fault(error: &Error, refused_memory: bool) -> Fault {

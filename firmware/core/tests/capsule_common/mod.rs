@@ -11,8 +11,8 @@ use std::rc::Rc;
 
 use ed25519_compact::{KeyPair, Seed};
 use sealift_core::capsule::{
-    Accuracy, ArtifactBytes, Category, Ephemeral, Fault, Host, Label, Persistent, Reading,
-    Unavailable, Unit, check,
+    Accuracy, Activity, Answer, ArtifactBytes, Called, Category, Ephemeral, Fault, Host, Label,
+    Persistent, Reading, Unavailable, Unit, Usage, check,
 };
 use sealift_engine::{HOST, Target, translator_config};
 use sealift_manifest::{
@@ -34,6 +34,9 @@ pub(crate) struct Services {
     pub(crate) clock: u64,
     pub(crate) measured: Vec<Option<Category>>,
     pub(crate) no_random: bool,
+    /// How often it was asked for the time or a measurement; each log line
+    /// asks for the time.
+    pub(crate) asked: u64,
 }
 
 impl Board {
@@ -61,11 +64,14 @@ impl Host for Board {
     }
 
     fn now_ms(&mut self) -> u64 {
-        self.services().clock
+        let mut services = self.services();
+        services.asked += 1;
+        services.clock
     }
 
     fn read_sensors(&mut self, category: Option<Category>) -> Result<Vec<Reading>, Unavailable> {
         self.services().measured.push(category);
+        self.services().asked += 1;
         match category {
             None | Some(Category::Temperature) => Ok(vec![Reading {
                 value: 2157,
@@ -158,12 +164,66 @@ impl Capsule {
         self.with(|manifest, payload| check(manifest, &payload))
     }
 
-    pub(crate) fn start(&self, board: &Board) -> Result<Persistent<Board>, Fault> {
+    /// The start, as an activity.
+    pub(crate) fn starting(&self, board: &Board) -> Result<Starting, Fault> {
         self.with(|manifest, payload| Persistent::start(manifest, payload, board.clone()))
     }
 
-    pub(crate) fn run(&self, board: &Board, input: &[u8]) -> Result<Vec<u8>, Fault> {
+    pub(crate) fn start(&self, board: &Board) -> Result<Running, Fault> {
+        let capsule = self.starting(board)?.finish()?;
+        Ok(Running(Some(capsule)))
+    }
+
+    /// The run, as an activity.
+    pub(crate) fn running(&self, board: &Board, input: &[u8]) -> Result<Job, Fault> {
         self.with(|manifest, payload| Ephemeral::run(manifest, payload, board.clone(), input))
+    }
+
+    pub(crate) fn run(&self, board: &Board, input: &[u8]) -> Result<Vec<u8>, Fault> {
+        self.running(board, input)?.finish()
+    }
+}
+
+pub(crate) type Starting = Activity<Result<Persistent<Board>, Fault>>;
+pub(crate) type Job = Activity<Result<Vec<u8>, Fault>>;
+
+/// A capsule whose calls run to their end.
+pub(crate) struct Running(Option<Persistent<Board>>);
+
+impl Running {
+    pub(crate) fn call(&mut self, code: u8, message: &[u8]) -> Result<Answer, Fault> {
+        let capsule = self.0.take().unwrap();
+        let (capsule, answer) = match capsule.call(code, message) {
+            Ok(activity) => {
+                let called = activity.finish();
+                (called.capsule, called.answer)
+            }
+            Err((capsule, fault)) => (capsule, Err(fault)),
+        };
+        self.0 = Some(capsule);
+        answer
+    }
+
+    /// The call, as an activity; the capsule is in it.
+    pub(crate) fn calling(self, code: u8, message: &[u8]) -> Activity<Called<Board>> {
+        let activity = self.0.unwrap().call(code, message);
+        activity.map_err(|(_, fault)| fault).unwrap()
+    }
+
+    pub(crate) fn usage(&self) -> Usage {
+        self.0.as_ref().unwrap().usage()
+    }
+
+    pub(crate) fn fuel_used(&self) -> u64 {
+        self.usage().fuel_last
+    }
+
+    pub(crate) fn memory(&self) -> u32 {
+        self.usage().memory
+    }
+
+    pub(crate) fn resources(&self) -> &[String] {
+        self.0.as_ref().unwrap().resources()
     }
 }
 
