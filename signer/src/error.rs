@@ -90,6 +90,19 @@ pub enum Error {
         "{0:?} cannot be the name of a component: use 1 to 16 lower-case letters, digits and hyphens"
     )]
     ComponentName(String) = 17,
+    /// An ephemeral capsule that exports something beside what is run.
+    #[error(
+        "this capsule exports {0}; one that runs once exports the job interface alone, \
+         or functions alone"
+    )]
+    OtherExport(String) = 18,
+    /// A function that cannot be called with a line of text.
+    #[error(
+        "this capsule exports {0} with types that no device can pass: a function of a capsule \
+         that runs once takes nothing or one integer, and returns nothing, an integer, \
+         a string or list<u8>"
+    )]
+    FunctionType(String) = 19,
 
     /// The manifest crate refused.
     #[error("{0}")]
@@ -179,6 +192,8 @@ impl Error {
             Self::ZeroLimit(_) => 15,
             Self::Floor { .. } => 16,
             Self::ComponentName(_) => 17,
+            Self::OtherExport(_) => 18,
+            Self::FunctionType(_) => 19,
             Self::Manifest(_) => 20,
             Self::Encode(_) => 21,
             Self::NoPayload => 22,
@@ -208,7 +223,9 @@ fn missing_export(kind: Kind, export: &str) -> String {
             "this is no persistent capsule, for it does not export {export}; \
              one that runs once is signed with --ephemeral"
         ),
-        Kind::Ephemeral => format!("this is no ephemeral capsule, for it does not export {export}"),
+        Kind::Ephemeral => {
+            format!("this is no ephemeral capsule, for it exports neither {export} nor a function")
+        }
     }
 }
 

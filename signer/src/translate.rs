@@ -82,7 +82,8 @@ impl Artifact {
 ///
 /// # Errors
 ///
-/// What is wrong with the Wasm or with the capsule; see [`Error`], 1 to 12.
+/// What is wrong with the Wasm or with the capsule; see [`Error`], 1 to 12,
+/// 18 and 19.
 pub fn translate(wasm: &[u8], target: Target, kind: Kind) -> Result<Translation> {
     let component = wasm::component(wasm)?;
     let imports = wit::check(&component, kind)?;
