@@ -49,13 +49,13 @@ fn payloads_change_only_with_the_profile() {
     for (target, profile, digest) in [
         (
             Target::Pulley32,
-            "wasmtime48/pulley32/1",
-            "fd1964ad16b83c85f28f8a802a0ae85a2527b87bc1091ae70e27194f53584f09",
+            "wasmtime48/pulley32/2",
+            "e592baf2da641b2ff0d549a9be7242f94bff96c75abd5e45851f4f9ef53c4010",
         ),
         (
             Target::Pulley64,
-            "wasmtime48/pulley64/1",
-            "ece7f4f00b36da8b3c3a66a73b739b034e89f4e4287039e2567e7dd477d0e083",
+            "wasmtime48/pulley64/2",
+            "59ca8fa8fcba345da794a18aa939e6675646227b439e5097f57366a265ff85ac",
         ),
     ] {
         assert_eq!(target.profile(), profile);

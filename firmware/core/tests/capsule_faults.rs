@@ -365,3 +365,75 @@ fn a_job_runs_and_reports_its_own_errors() {
     // More than its memory.
     assert!(job(0).run(&board, &[7; 65_536]).is_err());
 }
+
+/// Grows by as many pages as the request has bytes, and traps if that fails.
+const GROW: &str = "(if (i32.eq (memory.grow (local.get $len)) (i32.const -1)) (then unreachable))";
+
+#[test]
+fn memory_grows_to_the_limit_and_not_beyond() {
+    let mut capsule = persistent(Parts {
+        run: GROW,
+        ..Parts::default()
+    });
+    for (memory, pages) in [(65_536, 1), (131_071, 1), (131_072, 2), (196_608, 3)] {
+        capsule.memory = memory;
+        let board = Board::default();
+        let mut running = capsule.start(&board).unwrap();
+        for size in 2..=pages {
+            running.call(GET, &[0]).unwrap();
+            assert_eq!(running.memory(), size * 65_536);
+        }
+        assert_eq!(running.call(GET, &[0]), Err(Fault::OutOfMemory));
+        assert_eq!(running.memory(), pages * 65_536);
+        // All at once comes to the same.
+        let pages = usize::try_from(pages).unwrap();
+        let mut running = capsule.start(&board).unwrap();
+        running.call(GET, &vec![0; pages - 1]).unwrap();
+        let mut running = capsule.start(&board).unwrap();
+        let more = running.call(GET, &vec![0; pages]);
+        assert_eq!(more, Err(Fault::OutOfMemory));
+    }
+}
+
+#[test]
+fn memory_that_moved_is_whole_and_new_memory_is_zero() {
+    // Grows; then writes to the end of its memory, after a look at what is
+    // there and at what the calls before wrote.
+    let mut capsule = persistent(Parts {
+        run: "(local $end i32)
+            (drop (memory.grow (i32.const 1)))
+            (local.set $end (i32.sub (i32.shl (memory.size) (i32.const 16)) (i32.const 4)))
+            (if (i32.load (local.get $end)) (then unreachable))
+            (i32.store (local.get $end) (local.get $end))
+            (loop
+                (if (i32.ne (i32.load (local.get $end)) (local.get $end)) (then unreachable))
+                (br_if 0 (i32.gt_u
+                    (local.tee $end (i32.sub (local.get $end) (i32.const 65536)))
+                    (i32.const 65536))))",
+        ..Parts::default()
+    });
+    capsule.memory = 1 << 20;
+    let mut running = capsule.start(&Board::default()).unwrap();
+    for _ in 1..16 {
+        running.call(GET, &[]).unwrap();
+    }
+    assert_eq!(running.memory(), 1 << 20);
+}
+
+#[test]
+fn growing_by_single_bytes_ends() {
+    let core = capsule_common::core(Parts {
+        run: "(loop (br_if 0 (i32.ne (memory.grow (i32.const 1)) (i32.const -1))))",
+        ..Parts::default()
+    });
+    let core = core.replace(
+        "(export \"memory\") 1)",
+        "(export \"memory\") 8192 (pagesize 1))",
+    );
+    let component = component(&core, "persistent", None);
+    let mut capsule = Capsule::of_component(&component, Kind::Persistent);
+    capsule.memory = 10_000;
+    let mut running = capsule.start(&Board::default()).unwrap();
+    assert!(running.call(GET, &[]).is_ok());
+    assert_eq!(running.memory(), 10_000);
+}

@@ -117,8 +117,8 @@ impl Target {
     #[must_use]
     pub const fn profile(self) -> &'static str {
         match self {
-            Self::Pulley32 => "wasmtime48/pulley32/1",
-            Self::Pulley64 => "wasmtime48/pulley64/1",
+            Self::Pulley32 => "wasmtime48/pulley32/2",
+            Self::Pulley64 => "wasmtime48/pulley64/2",
         }
     }
 
@@ -214,15 +214,15 @@ fn shared(target: Target, max_wasm_stack: usize) -> Config {
     let known = config.target(target.name()).is_ok();
     debug_assert!(known);
 
-    // Memory is one allocation of the initial size, which never moves or
-    // grows; nothing relies on virtual memory or on signals.
+    // Memory is one allocation, which may move when it grows; nothing relies
+    // on virtual memory or on signals.
     config
         .memory_init_cow(false)
         .memory_reservation(0)
         .memory_reservation_for_growth(0)
         .memory_guard_size(0)
         .guard_before_linear_memory(false)
-        .memory_may_move(false)
+        .memory_may_move(true)
         .table_lazy_init(false)
         .signals_based_traps(false)
         .max_wasm_stack(max_wasm_stack)

@@ -14,7 +14,7 @@
 //! | | bound | what happens at the bound |
 //! |---|---|---|
 //! | time | fuel, anew for each call; starting a capsule is one call | [`Fault::OutOfFuel`] |
-//! | linear memory | the manifest's `memory`, over all memories | growth is refused; a trap in the same call is [`Fault::OutOfMemory`] |
+//! | linear memory | the manifest's `memory`, over all memories; memory that grew can take twice that of the heap, as a vector does | growth is refused; a trap in the same call is [`Fault::OutOfMemory`] |
 //! | stack | the manifest's `stack` | [`Fault::StackOverflow`] |
 //! | imports | the manifest's grants, one by one | [`Fault::Ungranted`], before anything runs |
 //! | data in one host call, or in one result | [`MAX_TRANSFER`], for a job [`MAX_OUTPUT`] | [`Fault::Trapped`] |
