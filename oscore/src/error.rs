@@ -35,6 +35,8 @@ pub enum Error {
     Identifiers,
     /// The response does not answer this request.
     NotTheResponse,
+    /// A part of a protected message, cut outside of the protection.
+    OuterBlock,
     /// EDHOC: the message is not well-formed, or uses what is not supported.
     EdhocMessage,
     /// EDHOC: another method than 3, static-static.
@@ -82,6 +84,7 @@ impl Error {
             Self::SequenceExhausted => 40,
             Self::Identifiers => 41,
             Self::NotTheResponse => 42,
+            Self::OuterBlock => 43,
             Self::EdhocMessage => 60,
             Self::EdhocMethod => 61,
             Self::EdhocSuite => 62,
@@ -119,6 +122,7 @@ impl core::fmt::Display for Error {
             Self::SequenceExhausted => "the sequence numbers of the session are used up",
             Self::Identifiers => "the two connection identifiers are equal or too long",
             Self::NotTheResponse => "the message is not the response to this request",
+            Self::OuterBlock => "a part of a protected message",
             Self::EdhocMessage => "the key exchange message is malformed",
             Self::EdhocMethod => "the key exchange method is not supported",
             Self::EdhocSuite => "the key exchange cipher suite is not supported",

@@ -2,7 +2,7 @@
 
 use super::{Envelope, Incoming, Reply, Request, Server};
 use crate::Error;
-use crate::coap::{self, Code, Message, Writer, number};
+use crate::coap::{self, BlockOption, Code, Message, Writer, number};
 use crate::edhoc;
 use crate::protect::OscoreOption;
 use core::net::SocketAddr;
@@ -23,6 +23,9 @@ impl<const SESSIONS: usize, const PENDING: usize, const PEERS: usize, const REPL
             Ok(option) => option,
             Err(error) => return self.refuse(&envelope, Code::BAD_OPTION, error, out),
         };
+        if is_part(message) {
+            return self.refuse(&envelope, Code::TOO_LARGE, Error::OuterBlock, out);
+        }
         if message.option(number::EDHOC).is_some() {
             return self.combined(envelope, &option, message.payload, scratch, rng, out);
         }
@@ -139,6 +142,15 @@ impl<const SESSIONS: usize, const PENDING: usize, const PEERS: usize, const REPL
         self.keep(now_ms, id, &envelope, sent);
         Ok((envelope.from, length))
     }
+}
+
+/// Whether a protected message came in several outer blocks (RFC 8613 section
+/// 4.1.3.4): cut by a proxy, or by a client that puts message_3 and a large block
+/// into one. To join them, a server would have to keep what nobody has
+/// authenticated; this one takes what fits a datagram.
+fn is_part(message: &Message<'_>) -> bool {
+    let block = message.option(number::BLOCK1).map(BlockOption::decode);
+    block.is_some_and(|block| block.is_ok_and(|block| block.more || block.num != 0))
 }
 
 /// The unprotected code for an error (RFC 8613 section 8.2).
