@@ -119,9 +119,27 @@ fn prefixed(prefix: &[u8], message: &MessageBuffer) -> Result<EdhocPayload, Erro
 /// # Errors
 /// When it does not fit.
 pub fn edhoc_post(header: Header<'_>, payload: &[u8], out: &mut [u8]) -> Result<usize, Error> {
+    edhoc_post_with_echo(header, payload, None, out)
+}
+
+/// As [`edhoc_post`], with the Echo value that a 4.01 to an earlier one of these
+/// asked for (RFC 9175, 2.3): the device has many key exchanges under way and
+/// wants to see that we get what it sends.
+///
+/// # Errors
+/// When it does not fit.
+pub fn edhoc_post_with_echo(
+    header: Header<'_>,
+    payload: &[u8],
+    echo: Option<&[u8]>,
+    out: &mut [u8],
+) -> Result<usize, Error> {
     let mut writer = Writer::message(out, header, Code::POST)?;
     writer.uri_path(EDHOC_PATH)?;
     writer.uint(coap::number::CONTENT_FORMAT, 65)?;
+    if let Some(echo) = echo {
+        writer.option(coap::number::ECHO, echo)?;
+    }
     writer.payload(payload)?;
     Ok(writer.finish())
 }

@@ -6,12 +6,15 @@ use std::sync::Arc;
 use sealift_oscore::{Credential, Identity};
 use sealift_wire::{CONFIRM, ComponentStatus, DeviceStatus, ROLLBACK, VM_CONTROL, VM_RUN};
 
-use crate::blocks::{BlockSize, Download, Upload};
-use crate::error::{Error, printable};
+use crate::blocks::{BlockError, BlockSize, Download, Upload};
+use crate::error::Error;
 use crate::exchange::Params;
 use crate::link::Address;
 use crate::request::{Code, Method, Request, Response, is_success};
 use crate::session::{BlockPart, Incoming, Outgoing, Session};
+
+/// How often an answer that changes while it is read is asked for once more.
+const CHANGES: u32 = 3;
 
 /// How a client goes about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,13 +94,24 @@ impl Client {
     ///
     /// Where there is no response, or one that makes no sense.
     pub fn request(&mut self, request: &Request) -> Result<Response, Error> {
-        let renewals = self.session.renewals();
-        let mut incoming = self.upload(request)?;
-        if incoming.code == Code::INCOMPLETE && self.session.renewals() != renewals {
-            // The device lost its memory in the middle of the body.
-            incoming = self.upload(request)?;
+        let mut left = CHANGES;
+        loop {
+            let renewals = self.session.renewals();
+            let mut incoming = self.upload(request)?;
+            if incoming.code == Code::INCOMPLETE && self.session.renewals() != renewals {
+                // The device lost its memory in the middle of the body.
+                incoming = self.upload(request)?;
+            }
+            match self.download(request, incoming) {
+                Err(Error::Blocks(BlockError::Changed))
+                    if left > 0 && request.method.is_idempotent() =>
+                {
+                    log::info!("the answer changed while it was read: starting over");
+                    left -= 1;
+                }
+                result => return result,
+            }
         }
-        self.download(request, incoming)
     }
 
     /// As [`Client::request`], with a response code of error as an error.
@@ -110,7 +124,7 @@ impl Client {
         if is_success(response.code) {
             Ok(response)
         } else {
-            Err(refused(response.code, &response.payload))
+            Err(response.refusal())
         }
     }
 
@@ -268,6 +282,7 @@ impl Client {
     fn download(&mut self, request: &Request, first: Incoming) -> Result<Response, Error> {
         let code = first.code;
         let content_format = first.content_format;
+        let advice = first.advice;
         let mut download = Download::default();
         let mut incoming = first;
         loop {
@@ -277,6 +292,7 @@ impl Client {
                 return Ok(Response {
                     code,
                     content_format,
+                    advice,
                     payload: download.into_body(),
                 });
             };
@@ -292,7 +308,7 @@ impl Client {
                 payload: &[],
             })?;
             if !is_success(incoming.code) {
-                return Err(refused(incoming.code, &incoming.payload));
+                return Err(incoming.refusal());
             }
             if incoming.code != code {
                 return Err(Error::Protocol("the code of the answer changed"));
@@ -329,13 +345,6 @@ pub(crate) fn control(method: Method, segments: &[&str]) -> Request {
         .path
         .extend(segments.iter().map(|&segment| segment.to_owned()));
     request
-}
-
-pub(crate) fn refused(code: Code, payload: &[u8]) -> Error {
-    Error::Refused {
-        code,
-        text: printable(payload),
-    }
 }
 
 /// Cuts a link-format document at the commas that are not inside quotes or

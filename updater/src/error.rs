@@ -1,11 +1,32 @@
 //! What can go wrong between the updater and a device, in plain words.
 
+use std::fmt;
 use std::io;
+use std::time::Duration;
 
 use sealift_wire::Refusal;
 
 use crate::blocks::BlockError;
 use crate::request::{Code, code_name};
+
+/// What a device says beside a refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Advice {
+    /// It is busy for this long (5.03 with Max-Age).
+    TryAgainIn(Duration),
+    /// It takes no more than this many bytes (4.13 with Size1).
+    AtMost(u32),
+}
+
+impl fmt::Display for Advice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TryAgainIn(time) => write!(f, "try again in {} s", time.as_secs()),
+            Self::AtMost(bytes) => write!(f, "it takes at most {bytes} bytes"),
+        }
+    }
+}
 
 /// Why something was not done. [`Display`](std::fmt::Display) is the one line
 /// that a person is shown.
@@ -13,12 +34,14 @@ use crate::request::{Code, code_name};
 #[non_exhaustive]
 pub enum Error {
     /// The device answered with an error code.
-    #[error("refused by the device: {} ({code})", refusal_text(*code, text))]
+    #[error("refused by the device: {} ({code}){}", refusal_text(*code, text), after(*advice))]
     Refused {
         /// The response code.
         code: Code,
         /// The diagnostic payload, made safe for a terminal.
         text: String,
+        /// What else it said.
+        advice: Option<Advice>,
     },
     /// Nothing came back.
     #[error("no answer from {device} after {tries} tries{hint}")]
@@ -93,6 +116,15 @@ pub enum Error {
 }
 
 impl Error {
+    /// A response with an error code.
+    pub(crate) fn refused(code: Code, payload: &[u8], advice: Option<Advice>) -> Self {
+        Self::Refused {
+            code,
+            text: printable(payload),
+            advice,
+        }
+    }
+
     /// The refusal that the device gave, where it is one of those that
     /// [`sealift_wire`] knows. Read from the number at the end of the text.
     #[must_use]
@@ -126,6 +158,12 @@ fn refusal_text(code: Code, text: &str) -> &str {
     }
 }
 
+fn after(advice: Option<Advice>) -> String {
+    advice
+        .map(|advice| format!("; {advice}"))
+        .unwrap_or_default()
+}
+
 /// Text from a device for a terminal: control characters could do more than
 /// appear.
 #[must_use]
@@ -145,6 +183,7 @@ mod tests {
         let refused = Error::Refused {
             code: Code(Refusal::OldSequence.code()),
             text: Refusal::OldSequence.to_string(),
+            advice: None,
         };
         assert_eq!(
             refused.to_string(),
@@ -158,12 +197,35 @@ mod tests {
         let refused = Error::Refused {
             code: Code(0x84),
             text: String::new(),
+            advice: None,
         };
         assert_eq!(
             refused.to_string(),
             "refused by the device: Not Found (4.04)"
         );
         assert_eq!(refused.refusal(), None);
+    }
+
+    #[test]
+    fn a_refusal_ends_with_what_can_be_done() {
+        for (advice, said) in [
+            (
+                Advice::TryAgainIn(Duration::from_secs(60)),
+                "; try again in 60 s",
+            ),
+            (Advice::AtMost(1024), "; it takes at most 1024 bytes"),
+        ] {
+            let refused = Error::Refused {
+                code: Code::new(5, 3),
+                text: "x [2]".into(),
+                advice: Some(advice),
+            };
+            assert_eq!(
+                refused.to_string(),
+                format!("refused by the device: x [2] (5.03){said}")
+            );
+            assert_eq!(refused.refusal(), Some(Refusal::NotFound));
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub mod blocks;
 mod client;
 mod error;
 pub mod exchange;
+mod handshake;
 pub mod keys;
 mod link;
 mod package;
@@ -24,7 +25,7 @@ pub mod show;
 
 pub use blocks::BlockSize;
 pub use client::{Client, Config};
-pub use error::{Error, printable};
+pub use error::{Advice, Error, printable};
 pub use exchange::Params;
 pub use link::Address;
 pub use package::{Package, check_integrated};

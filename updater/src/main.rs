@@ -231,15 +231,14 @@ fn answer(response: &Response) -> Result<()> {
         let _ = writeln!(stderr(), "{}", with_name(response.code));
         return show_payload(&response.payload);
     }
-    let text = if response.content_format.is_some() {
-        show_payload(&response.payload)?;
-        String::new()
-    } else {
-        printable(&response.payload)
-    };
+    if response.content_format.is_none() {
+        return Err(response.refusal().into());
+    }
+    show_payload(&response.payload)?;
     Err(Error::Refused {
         code: response.code,
-        text,
+        text: String::new(),
+        advice: response.advice,
     }
     .into())
 }

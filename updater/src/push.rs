@@ -4,7 +4,7 @@
 use sealift_wire::{ComponentStatus, PAYLOAD, Transfer};
 
 use crate::blocks::Upload;
-use crate::client::{Client, Numbered, Sent, control, refused};
+use crate::client::{Client, Numbered, Sent, control};
 use crate::error::Error;
 use crate::package::Package;
 use crate::request::{Code, Method, is_success};
@@ -148,7 +148,7 @@ impl Client {
             return Ok(Outcome::AlreadyInstalled);
         }
         if !is_success(sent.response.code) {
-            return Err(refused(sent.response.code, &sent.response.payload));
+            return Err(sent.response.refusal());
         }
         let status = self.component_status(package.component())?;
         let open = open_transfer(&status, package).ok_or(Error::Protocol(
@@ -222,7 +222,7 @@ fn open_transfer<'a>(status: &'a ComponentStatus, package: &Package) -> Option<&
 fn finished(sent: Sent) -> Result<Outcome, Error> {
     let Sent { response, complete } = sent;
     if !is_success(response.code) {
-        return Err(refused(response.code, &response.payload));
+        return Err(response.refusal());
     }
     if response.code == Code::VALID {
         return Ok(Outcome::AlreadyInstalled);

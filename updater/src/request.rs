@@ -2,6 +2,8 @@
 
 pub use sealift_oscore::coap::Code;
 
+use crate::error::{Advice, Error};
+
 /// A request code (RFC 7252, 5.8; RFC 8132).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -146,8 +148,18 @@ pub struct Response {
     pub code: Code,
     /// What the body is, where the device said so.
     pub content_format: Option<u16>,
+    /// What an error code comes with.
+    pub advice: Option<Advice>,
     /// The body.
     pub payload: Vec<u8>,
+}
+
+impl Response {
+    /// It as an error, for a code that is one.
+    #[must_use]
+    pub fn refusal(&self) -> Error {
+        Error::refused(self.code, &self.payload, self.advice)
+    }
 }
 
 #[cfg(test)]

@@ -1,17 +1,15 @@
 //! The secured association with a device: EDHOC, then OSCORE.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use rand_core::OsRng;
-use sealift_oscore::client::edhoc_post;
 use sealift_oscore::coap::{self, BlockOption, Inner, Message, Writer, number};
-use sealift_oscore::{
-    ClientContext, ClientHandshake, Credential, Error as OscoreError, Identity, MAX_DATAGRAM,
-};
+use sealift_oscore::{ClientContext, Credential, Error as OscoreError, Identity, MAX_DATAGRAM};
 
 use crate::blocks::BlockSize;
-use crate::error::{Error, printable};
+use crate::error::{Advice, Error, printable};
 use crate::exchange::Params;
+use crate::handshake::handshake;
 use crate::link::{Address, Link};
 use crate::request::{Code, Request, is_success};
 
@@ -58,6 +56,10 @@ pub(crate) struct Incoming {
     pub(crate) block1: Option<BlockPart>,
     pub(crate) block2: Option<BlockPart>,
     pub(crate) etag: Option<Vec<u8>>,
+    /// What to bring back, to show that a request is new (RFC 9175).
+    pub(crate) echo: Option<Vec<u8>>,
+    /// What an error code comes with.
+    pub(crate) advice: Option<Advice>,
     pub(crate) payload: Vec<u8>,
 }
 
@@ -104,33 +106,57 @@ impl Session {
         self.renewals
     }
 
-    /// Sends one message and waits for its response. A device that has lost the
-    /// security context is met with one new key exchange.
+    /// Sends one message and waits for its response. It is sent anew, each for
+    /// its reason and once: with the Echo value that the device asks for, over a
+    /// new key exchange where it has lost the security context, and where it
+    /// acknowledged the message and never answered.
     pub(crate) fn send(&mut self, outgoing: &Outgoing<'_>) -> Result<Incoming, Error> {
-        let (code, text) = match self.attempt(outgoing)? {
-            Answer::Authentic(incoming) => return Ok(incoming),
-            Answer::Unprotected { code, text } => (code, text),
-        };
-        if code.class() != 4 {
-            return Err(Error::Refused { code, text });
-        }
-        // Of several transmissions an earlier one may have been acted upon, and
-        // this be the answer to a replay, or of a device that restarted since.
-        let final_block = !outgoing.block1.is_some_and(|part| part.more);
-        if final_block && !outgoing.request.method.is_idempotent() && self.link.transmissions() > 1
-        {
-            return Err(Error::Uncertain);
-        }
-        log::info!("the device has lost the security context ({code} {text}): new key exchange");
-        self.context = handshake(&mut self.link, &self.identity, &self.peer)?;
-        self.renewals = self.renewals.saturating_add(1);
-        match self.attempt(outgoing)? {
-            Answer::Authentic(incoming) => Ok(incoming),
-            Answer::Unprotected { .. } => Err(Error::ContextLost),
+        let (mut renewed, mut waited) = (false, false);
+        let mut echo: Option<Vec<u8>> = None;
+        loop {
+            let (code, text) = match self.attempt(outgoing, echo.as_deref()) {
+                // It says that it has not acted, so this is no repetition.
+                Ok(Answer::Authentic(Incoming {
+                    code: Code::UNAUTHORIZED,
+                    echo: Some(value),
+                    ..
+                })) if echo.is_none() => {
+                    echo = Some(value);
+                    continue;
+                }
+                Ok(Answer::Authentic(incoming)) => return Ok(incoming),
+                Ok(Answer::Unprotected { code, text }) => (code, text),
+                Err(Error::NoResponse { .. }) if !waited && outgoing.may_repeat() => {
+                    waited = true;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            if code.class() != 4 {
+                return Err(Error::Refused {
+                    code,
+                    text,
+                    advice: None,
+                });
+            }
+            if renewed {
+                return Err(Error::ContextLost);
+            }
+            // Of several transmissions an earlier one may have been acted upon, and
+            // this be the answer to a replay, or of a device that restarted since.
+            if !outgoing.may_repeat() && self.link.transmissions() > 1 {
+                return Err(Error::Uncertain);
+            }
+            log::info!(
+                "the device has lost the security context ({code} {text}): new key exchange"
+            );
+            self.context = handshake(&mut self.link, &self.identity, &self.peer)?;
+            self.renewals = self.renewals.saturating_add(1);
+            renewed = true;
         }
     }
 
-    fn attempt(&mut self, outgoing: &Outgoing<'_>) -> Result<Answer, Error> {
+    fn attempt(&mut self, outgoing: &Outgoing<'_>, echo: Option<&[u8]>) -> Result<Answer, Error> {
         let mut sent = None;
         let context = &mut self.context;
         self.link.send(|header| {
@@ -139,7 +165,7 @@ impl Session {
                 .protect(
                     header,
                     outgoing.request.method.code(),
-                    |writer| outgoing.write(writer),
+                    |writer| outgoing.write(writer, echo),
                     &mut buffer,
                 )
                 .map_err(unwritten)?;
@@ -174,75 +200,19 @@ impl Session {
     }
 }
 
-/// EDHOC, twice where message_3 is refused: a device tells no reasons, and one
-/// that has just restarted, or has too many exchanges open, refuses it too.
-fn handshake(
-    link: &mut Link,
-    identity: &Identity,
-    peer: &Credential,
-) -> Result<ClientContext, Error> {
-    match exchange_keys(link, identity, peer) {
-        Err(Error::CredentialRefused) => exchange_keys(link, identity, peer),
-        result => result,
-    }
-}
-
-/// EDHOC, message 1 to 3. It needs no further message: the response to the first
-/// protected request confirms the key.
-fn exchange_keys(
-    link: &mut Link,
-    identity: &Identity,
-    peer: &Credential,
-) -> Result<ClientContext, Error> {
-    let failed = |error: OscoreError| Error::Handshake(error.to_string());
-    let (handshake, payload) =
-        ClientHandshake::start(identity, peer, &mut OsRng).map_err(failed)?;
-    let (code, message_2) = post(link, &payload)?;
-    if !is_success(code) {
-        log::debug!("answer to message_1: {code} {message_2:02x?}");
-        return Err(match code.class() {
-            5 => Error::Handshake(format!("it is busy or broken ({code})")),
-            _ => Error::Handshake(format!("it does not take part in it ({code})")),
-        });
-    }
-    let (payload, context) = handshake
-        .receive_message_2(&message_2, &mut OsRng)
-        .map_err(|error| match error {
-            OscoreError::UnknownPeer | OscoreError::EdhocAuthentication => Error::WrongDevice,
-            error => failed(error),
-        })?;
-    let (code, answer) = post(link, &payload)?;
-    if is_success(code) {
-        log::info!("key exchange with {} done", link.device());
-        return Ok(context);
-    }
-    log::debug!("answer to message_3: {code} {answer:02x?}");
-    Err(match code.class() {
-        5 => Error::Handshake(format!("it is busy or broken ({code})")),
-        _ => Error::CredentialRefused,
-    })
-}
-
-/// Posts an EDHOC message; returns code and payload of the response.
-fn post(link: &mut Link, payload: &[u8]) -> Result<(Code, Vec<u8>), Error> {
-    link.send(|header| {
-        let mut buffer = [0; MAX_DATAGRAM];
-        let len = edhoc_post(header, payload, &mut buffer).map_err(unwritten)?;
-        Ok(buffer.get(..len).unwrap_or(&[]).to_vec())
-    })?;
-    let datagram = link.receive(|_| true)?;
-    let message =
-        Message::parse(&datagram).map_err(|_| Error::Protocol("it is not a CoAP message"))?;
-    Ok((message.code, message.payload.to_vec()))
-}
-
-fn unwritten(error: OscoreError) -> Error {
+pub(crate) fn unwritten(error: OscoreError) -> Error {
     Error::Request(error.to_string())
 }
 
 impl Outgoing<'_> {
+    /// Whether the device may get it twice: it is not the end of a body, so that
+    /// nothing is done yet, or doing it twice is the same as once.
+    fn may_repeat(&self) -> bool {
+        self.block1.is_some_and(|part| part.more) || self.request.method.is_idempotent()
+    }
+
     /// Options, in the order of their numbers, and payload.
-    fn write(&self, writer: &mut Writer<'_>) -> Result<(), coap::Error> {
+    fn write(&self, writer: &mut Writer<'_>, echo: Option<&[u8]>) -> Result<(), coap::Error> {
         for segment in &self.request.path {
             writer.option(number::URI_PATH, segment.as_bytes())?;
         }
@@ -265,11 +235,19 @@ impl Outgoing<'_> {
         if let Some(size) = self.size1.and_then(|size| u32::try_from(size).ok()) {
             writer.uint(number::SIZE1, size)?;
         }
+        if let Some(echo) = echo {
+            writer.option(number::ECHO, echo)?;
+        }
         writer.payload(self.payload)
     }
 }
 
 impl Incoming {
+    /// It as an error, for a code that is one.
+    pub(crate) fn refusal(&self) -> Error {
+        Error::refused(self.code, &self.payload, self.advice)
+    }
+
     fn read(inner: &Inner<'_>) -> Result<Self, Error> {
         let wrong = |_| MALFORMED_OPTION;
         let content_format = inner
@@ -284,7 +262,20 @@ impl Incoming {
             block1: BlockPart::read(inner.block1().map_err(wrong)?)?,
             block2: BlockPart::read(inner.block2().map_err(wrong)?)?,
             etag: inner.option(number::ETAG).map(<[u8]>::to_vec),
+            echo: inner.option(number::ECHO).map(<[u8]>::to_vec),
+            advice: advice(inner).map_err(wrong)?,
             payload: inner.payload.to_vec(),
         })
     }
+}
+
+/// What the options say that belong to an error code (RFC 7252, 5.9; RFC 7959, 4).
+fn advice(inner: &Inner<'_>) -> Result<Option<Advice>, coap::Error> {
+    Ok(match inner.code {
+        Code::SERVICE_UNAVAILABLE => inner
+            .uint(number::MAX_AGE)?
+            .map(|seconds| Advice::TryAgainIn(Duration::from_secs(seconds.into()))),
+        Code::TOO_LARGE => inner.uint(number::SIZE1)?.map(Advice::AtMost),
+        _ => None,
+    })
 }

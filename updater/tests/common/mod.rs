@@ -18,11 +18,11 @@ use std::time::{Duration, Instant};
 use ed25519_compact::{KeyPair, Seed};
 use rand_core::{OsRng, RngCore};
 use sealift_manifest::{Grants, InvokeSpec, Kind, ManifestSpec, build_envelope};
-use sealift_oscore::coap::{Kind as MessageKind, Message, number};
+use sealift_oscore::coap::{Code, Header, Kind as MessageKind, Message, Writer, number};
 use sealift_oscore::{Credential, Identity, Incoming, MAX_DATAGRAM, Server, pem};
 use updater::{Address, BlockSize, Client, Config, Package, Params};
 
-pub use model::{COMPONENT, Confusion, Model};
+pub use model::{Answer, COMPONENT, Confusion, Model};
 
 /// A generator with a seed; not secure, and need not be.
 pub struct Seeded(pub u64);
@@ -103,6 +103,7 @@ impl Device {
             handshakes: Arc::clone(&device.handshakes),
             next_mid: 7,
             latest_message_1: Vec::new(),
+            latest_challenge: None,
             unacknowledged: Vec::new(),
         };
         let stop = Arc::clone(&device.stop);
@@ -140,6 +141,7 @@ struct Run {
     next_mid: u16,
     /// To tell a new key exchange from a retransmission.
     latest_message_1: Vec<u8>,
+    latest_challenge: Option<Vec<u8>>,
     /// Separate responses, sent again until they are acknowledged.
     unacknowledged: Vec<(u16, Vec<u8>, SocketAddr)>,
 }
@@ -185,13 +187,17 @@ impl Run {
         if self.weather.forger && protected {
             self.forge(&message, from);
         }
+        let first = !protected && message.payload.first() == Some(&0xf5);
+        if first && let Some(challenge) = self.challenge(&message, datagram) {
+            self.send(&challenge, from);
+            return;
+        }
         let mut scratch = [0; MAX_DATAGRAM];
         let mut out = [0; MAX_DATAGRAM];
         let incoming = server.receive(now, from, datagram, &mut scratch, &mut OsRng, &mut out);
         let len = match incoming {
             Incoming::Ignore => return,
             Incoming::Reply(len) => {
-                let first = !protected && message.payload.first() == Some(&0xf5);
                 if first && self.latest_message_1 != datagram {
                     self.latest_message_1 = datagram.to_vec();
                     self.handshakes.fetch_add(1, Ordering::Relaxed);
@@ -218,18 +224,7 @@ impl Run {
                         now,
                         request.reply,
                         answer.code,
-                        |writer| {
-                            if let Some(format) = answer.content_format {
-                                writer.uint(number::CONTENT_FORMAT, u32::from(format))?;
-                            }
-                            if let Some(block) = answer.block2 {
-                                writer.block(number::BLOCK2, block)?;
-                            }
-                            if let Some(block) = answer.block1 {
-                                writer.block(number::BLOCK1, block)?;
-                            }
-                            writer.payload(&answer.payload)
-                        },
+                        |writer| answer.write(writer),
                         &mut out,
                     )
                     .unwrap()
@@ -237,6 +232,30 @@ impl Run {
             }
         };
         self.reply(&mut out[..len], from);
+    }
+
+    /// A 4.01 that asks for an Echo value, where the model wants one.
+    fn challenge(&mut self, message: &Message<'_>, datagram: &[u8]) -> Option<Vec<u8>> {
+        if self.latest_message_1 == datagram {
+            return None;
+        }
+        let mut model = self.model.lock().unwrap();
+        let value = model.challenges.pop_front()?;
+        if let Some(echo) = message.option(number::ECHO) {
+            model.echoes_seen += 1;
+            assert_eq!(Some(echo), self.latest_challenge.as_deref());
+        }
+        self.latest_message_1 = datagram.to_vec();
+        let mut out = [0; 64];
+        let header = Header {
+            kind: MessageKind::Acknowledgement,
+            ..message.header()
+        };
+        let mut writer = Writer::message(&mut out, header, Code::UNAUTHORIZED).unwrap();
+        writer.option(number::ECHO, &value).unwrap();
+        self.latest_challenge = Some(value);
+        let length = writer.finish();
+        Some(out[..length].to_vec())
     }
 
     fn reply(&mut self, datagram: &mut [u8], to: SocketAddr) {

@@ -1,8 +1,10 @@
 //! What a device does, without network, flash and signatures: enough of the
 //! service for a client to be tested against.
 
+use std::collections::VecDeque;
+
 use sealift_manifest::{Scan, inspect, scan_head};
-use sealift_oscore::coap::{BlockOption, Code, Inner};
+use sealift_oscore::coap::{BlockOption, Code, Inner, Writer, number};
 use sealift_wire::{ComponentStatus, DeviceStatus, Phase, Refusal, Transfer};
 use sha2::{Digest, Sha256};
 
@@ -20,12 +22,59 @@ pub enum Confusion {
 }
 
 /// A response before it is protected.
+#[derive(Clone, Debug)]
 pub struct Answer {
     pub code: Code,
+    pub etag: Option<Vec<u8>>,
     pub content_format: Option<u16>,
+    pub max_age: Option<u32>,
     pub block1: Option<BlockOption>,
     pub block2: Option<BlockOption>,
+    pub size1: Option<u32>,
+    pub echo: Option<Vec<u8>>,
     pub payload: Vec<u8>,
+}
+
+impl Answer {
+    pub fn new(code: Code, payload: impl Into<Vec<u8>>) -> Self {
+        Self {
+            code,
+            etag: None,
+            content_format: None,
+            max_age: None,
+            block1: None,
+            block2: None,
+            size1: None,
+            echo: None,
+            payload: payload.into(),
+        }
+    }
+
+    /// Options, in the order of their numbers, and payload.
+    pub fn write(&self, writer: &mut Writer<'_>) -> Result<(), sealift_oscore::coap::Error> {
+        if let Some(etag) = &self.etag {
+            writer.option(number::ETAG, etag)?;
+        }
+        if let Some(format) = self.content_format {
+            writer.uint(number::CONTENT_FORMAT, u32::from(format))?;
+        }
+        if let Some(seconds) = self.max_age {
+            writer.uint(number::MAX_AGE, seconds)?;
+        }
+        if let Some(block) = self.block2 {
+            writer.block(number::BLOCK2, block)?;
+        }
+        if let Some(block) = self.block1 {
+            writer.block(number::BLOCK1, block)?;
+        }
+        if let Some(size) = self.size1 {
+            writer.uint(number::SIZE1, size)?;
+        }
+        if let Some(echo) = &self.echo {
+            writer.option(number::ECHO, echo)?;
+        }
+        writer.payload(&self.payload)
+    }
 }
 
 /// A transfer that is under way.
@@ -57,6 +106,23 @@ pub struct Model {
     pub restart_in_body: Option<usize>,
     /// What it gets wrong.
     pub confusion: Option<Confusion>,
+    /// Asks for this Echo value before anything is done, once.
+    pub echo: Option<Vec<u8>>,
+    /// Or for ever.
+    pub never_fresh: bool,
+    /// Requests with an Echo option.
+    pub echoes_seen: usize,
+    /// Answers to the next key exchanges: 4.01 with these Echo values.
+    pub challenges: VecDeque<Vec<u8>>,
+    /// Answers to the next requests, which are not looked at.
+    pub instead: VecDeque<Answer>,
+    /// Answers carry an ETag, of this version of `/vm1/page`.
+    pub tagged: bool,
+    pub version: u16,
+    /// The page becomes another one once this block of it was asked for.
+    pub changes_at: Option<u32>,
+    /// Or each time that it was.
+    pub keeps_changing: bool,
     /// How often `/vm1/count` was asked.
     pub count: usize,
     /// Set when the security contexts are to be forgotten.
@@ -86,6 +152,15 @@ impl Default for Model {
             restart_in_handshake: false,
             restart_in_body: None,
             confusion: None,
+            echo: None,
+            never_fresh: false,
+            echoes_seen: 0,
+            challenges: VecDeque::new(),
+            instead: VecDeque::new(),
+            tagged: false,
+            version: 0,
+            changes_at: None,
+            keeps_changing: false,
             count: 0,
             forget_contexts: false,
             payload_bytes: 0,
@@ -119,13 +194,22 @@ impl Model {
         if std::mem::take(&mut self.restart_now) {
             self.forget_contexts = true;
         }
-        let mut answer = self.respond(request).unwrap_or_else(|refusal| Answer {
-            code: Code(refusal.code()),
-            content_format: None,
-            block1: None,
-            block2: None,
-            payload: refusal.to_string().into_bytes(),
-        });
+        if let Some(value) = &self.echo {
+            let given = request.option(number::ECHO);
+            self.echoes_seen += usize::from(given.is_some());
+            if given != Some(value) || self.never_fresh {
+                let mut answer = Answer::new(Code::UNAUTHORIZED, "not fresh");
+                answer.echo = Some(value.clone());
+                return answer;
+            }
+            self.echo = None;
+        }
+        if let Some(answer) = self.instead.pop_front() {
+            return answer;
+        }
+        let mut answer = self
+            .respond(request)
+            .unwrap_or_else(|refusal| Answer::new(Code(refusal.code()), refusal.to_string()));
         let later_block = answer.block2.is_some_and(|block| block.num > 0);
         match (self.confusion, &mut answer.block1) {
             (Some(Confusion::WrongNumber), Some(block)) => block.num += 1,
@@ -198,9 +282,25 @@ impl Model {
                 let count = self.count.to_string().into_bytes();
                 self.output_of(request, Code::CHANGED, count)
             }
+            (_, [COMPONENT, "page"]) => {
+                let num = request.block2().unwrap().map_or(0, |block| block.num);
+                if self.changes_at == Some(num) {
+                    self.version += 1;
+                    if !self.keeps_changing {
+                        self.changes_at = None;
+                    }
+                }
+                let page = self.page();
+                self.output_of(request, Code::CONTENT, page)
+            }
             (_, [COMPONENT, "echo"]) => self.whole(request, <[u8]>::to_vec),
             _ => Err(Refusal::NotFound),
         }
+    }
+
+    /// What `/vm1/page` says in its present version.
+    pub fn page(&self) -> Vec<u8> {
+        vec![b'a' + u8::try_from(self.version % 26).unwrap(); 3000]
     }
 
     fn component(&self) -> ComponentStatus {
@@ -216,25 +316,19 @@ impl Model {
 
     fn changed(&self) -> Answer {
         Answer {
-            code: Code::CHANGED,
             content_format: Some(60),
-            block1: None,
-            block2: None,
-            payload: self.component().to_cbor(),
+            ..Answer::new(Code::CHANGED, self.component().to_cbor())
         }
     }
 
     /// A block with the size that the device wants.
     fn proceed(&self, block: BlockOption) -> Answer {
         Answer {
-            code: Code::CONTINUE,
-            content_format: None,
             block1: Some(BlockOption {
                 szx: block.szx.min(self.szx),
                 ..block
             }),
-            block2: None,
-            payload: Vec::new(),
+            ..Answer::new(Code::CONTINUE, [])
         }
     }
 
@@ -416,11 +510,10 @@ impl Model {
         let end = (start + wanted.size()).min(self.output.len());
         let more = end < self.output.len();
         Answer {
-            code,
+            etag: self.tagged.then(|| self.version.to_be_bytes().to_vec()),
             content_format: Some(0),
-            block1: None,
             block2: (more || wanted.num > 0).then_some(BlockOption { more, ..wanted }),
-            payload: self.output[start..end].to_vec(),
+            ..Answer::new(code, &self.output[start..end])
         }
     }
 }
