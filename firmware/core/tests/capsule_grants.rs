@@ -4,9 +4,9 @@
 mod capsule_common;
 
 use capsule_common::{
-    Board, Capsule, LOG, NEXT_U32, NOW, Parts, TOGGLE, TRIGGER, component, core, persistent,
+    BIND, Board, Capsule, LOG, NEXT_U32, NOW, Parts, TOGGLE, TRIGGER, component, core, persistent,
 };
-use sealift_core::capsule::{Fault, OFFERED, Persistent, check};
+use sealift_core::capsule::{Fault, Persistent, check};
 use sealift_engine::{HOST, Target};
 use sealift_manifest::{Grants, Kind};
 
@@ -38,6 +38,18 @@ fn an_import_needs_its_grant() {
             "(drop (call $trigger (i32.const 0) (i32.const 0)))",
             Grants::SENSORS,
             "ariel:wasm-bindings/sensors-api@0.0.1",
+        ),
+        (
+            TOGGLE,
+            "(drop (call $toggle))",
+            Grants::GPIO,
+            "ariel:wasm-bindings/gpio-api@0.0.1",
+        ),
+        (
+            BIND,
+            "(drop (call $bind (i32.const 7)))",
+            Grants::UDP,
+            "ariel:wasm-bindings/udp-api@0.0.1",
         ),
     ] {
         let board = Board::default();
@@ -76,22 +88,6 @@ fn nothing_of_an_ungranted_capsule_runs() {
     half.grant(Grants::RNG).start(&board).unwrap();
     assert_eq!(board.log(), ["vm1: path"]);
     assert_eq!(board.services().random, [4]);
-}
-
-#[test]
-fn a_grant_that_is_not_offered_is_no_use() {
-    assert!(!OFFERED.contains(Grants::GPIO));
-    assert!(!OFFERED.contains(Grants::UDP));
-    let capsule = persistent(Parts {
-        head: TOGGLE,
-        run: "(drop (call $toggle))",
-        ..Parts::default()
-    });
-    let gpio = "ariel:wasm-bindings/gpio-api@0.0.1";
-    assert_eq!(capsule.check(), Err(Fault::Ungranted(gpio)));
-    let capsule = capsule.grant(Grants::ALL);
-    assert_eq!(capsule.check(), Err(Fault::NotOffered(gpio)));
-    assert!(capsule.start(&Board::default()).is_err());
 }
 
 #[test]

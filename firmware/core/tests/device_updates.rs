@@ -56,7 +56,7 @@ fn an_envelope_is_judged_before_its_payload() {
     let mut rig = Rig::new();
     rig.install(&answering("one"), 1);
     let capsule = answering("two");
-    let cases: [(Refusal, Vec<u8>); 8] = [
+    let cases: [(Refusal, Vec<u8>); 7] = [
         (Refusal::OldSequence, envelope(&capsule, 1, |_| {})),
         (
             Refusal::NoSpace,
@@ -84,10 +84,6 @@ fn an_envelope_is_judged_before_its_payload() {
         (
             Refusal::LimitsTooHigh,
             envelope(&capsule, 2, |spec| spec.invoke.fuel = 10_000_001),
-        ),
-        (
-            Refusal::NotOffered,
-            envelope(&capsule, 2, |spec| spec.invoke.grants = Grants::UDP),
         ),
         (
             Refusal::WrongKind,

@@ -29,6 +29,12 @@ pub(crate) struct Arguments {
     /// Where to write the device's public credential, for `updater --peer`
     #[arg(long, value_name = "FILE")]
     pub(crate) identity_out: Option<PathBuf>,
+    /// A light for capsules: a file in which they leave `on` or `off`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) led: Option<PathBuf>,
+    /// A button for capsules: it is pressed while this file says `low`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) button: Option<PathBuf>,
 }
 
 impl Arguments {

@@ -93,7 +93,11 @@ fn boot(arguments: &Arguments) -> Result<NativeDevice> {
         layout,
         job_limit: JOB_LIMIT,
     };
-    let host = NativeHost::new();
+    let host = NativeHost::new(
+        arguments.led.clone(),
+        arguments.button.clone(),
+        arguments.listen.ip(),
+    );
     Device::boot(config, flash, OsRng, host).context("the device does not start")
 }
 

@@ -36,9 +36,9 @@ impl<T: 'static> Activity<T> {
     /// the desk, the result.
     pub(super) fn new<D: Desk + 'static, R: 'static>(
         hatch: Hatch,
-        desk: D,
+        desk: Box<D>,
         code: impl Future<Output = R> + 'static,
-        finish: impl FnOnce(R, D) -> T + 'static,
+        finish: impl FnOnce(R, Box<D>) -> T + 'static,
     ) -> Self {
         Self(Box::new(Running {
             code: Some(Box::pin(code)),
@@ -75,7 +75,7 @@ struct Running<D, R, F> {
     /// `None` once it is over.
     code: Option<Pin<Box<dyn Future<Output = R>>>>,
     /// The desk, and what makes the result of it.
-    ending: Option<(D, F)>,
+    ending: Option<(Box<D>, F)>,
     hatch: Hatch,
     errand: Option<Errand>,
     /// The fuel that there was at the first errand of this slice.
@@ -84,7 +84,7 @@ struct Running<D, R, F> {
 
 impl<D: Desk, R, F, T> Work<T> for Running<D, R, F>
 where
-    F: FnOnce(R, D) -> T,
+    F: FnOnce(R, Box<D>) -> T,
 {
     fn step(&mut self) -> Progress<T> {
         let progress = self.go_on();
@@ -96,7 +96,7 @@ where
 impl<D: Desk, R, F> Running<D, R, F> {
     fn go_on<T>(&mut self) -> Progress<T>
     where
-        F: FnOnce(R, D) -> T,
+        F: FnOnce(R, Box<D>) -> T,
     {
         let mut cx = Context::from_waker(Waker::noop());
         loop {
@@ -104,7 +104,7 @@ impl<D: Desk, R, F> Running<D, R, F> {
                 return Progress::Waits(None);
             };
             if let Some(errand) = &mut self.errand {
-                if let Turn::Waits(until) = (errand.what)(desk) {
+                if let Turn::Waits(until) = (errand.what)(desk.as_mut()) {
                     return Progress::Waits(until);
                 }
                 let before = *self.slice.get_or_insert(errand.fuel);

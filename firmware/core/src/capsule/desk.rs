@@ -3,10 +3,13 @@
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::net::SocketAddr;
 
 use super::abi::{Category, Reading};
-use super::host::{Host, Unavailable};
-use super::{LOG_BURST, LOG_REFILL_MS, MAX_LOG_LINES};
+use super::host::{Datagram, Host, Unavailable};
+use super::{
+    LOG_BURST, LOG_REFILL_MS, MAX_LOG_LINES, MAX_SENDS, MAX_UDP, SEND_BURST, SEND_REFILL_MS,
+};
 
 /// What an errand can have done. An object, so that the host functions exist
 /// once and not for each board.
@@ -15,6 +18,11 @@ pub(super) trait Desk {
     fn random(&mut self, bytes: &mut [u8]) -> Result<(), Unavailable>;
     fn now_ms(&mut self) -> u64;
     fn read_sensors(&mut self, category: Option<Category>) -> Result<Vec<Reading>, Unavailable>;
+    fn toggle_led(&mut self) -> Result<(), Unavailable>;
+    fn button_low(&mut self) -> Result<bool, Unavailable>;
+    fn udp_bind(&mut self, port: u16) -> Result<(), Unavailable>;
+    fn udp_send(&mut self, data: &[u8], to: SocketAddr) -> Result<(), Unavailable>;
+    fn udp_receive(&mut self) -> Result<Option<Datagram>, Unavailable>;
 }
 
 /// The desk of one capsule. It outlives the single call.
@@ -24,6 +32,7 @@ pub(super) struct HostDesk<H> {
     name: String,
     lines: Ration,
     lines_left_out: u32,
+    sends: Ration,
 }
 
 impl<H: Host> HostDesk<H> {
@@ -33,11 +42,13 @@ impl<H: Host> HostDesk<H> {
             name,
             lines: Ration::new(MAX_LOG_LINES, LOG_BURST, LOG_REFILL_MS),
             lines_left_out: 0,
+            sends: Ration::new(MAX_SENDS, SEND_BURST, SEND_REFILL_MS),
         }
     }
 
     /// Begins a call.
     pub(super) fn begin(&mut self) {
+        self.sends.begin();
         self.lines.begin();
         self.mention_left_out();
     }
@@ -82,6 +93,31 @@ impl<H: Host> Desk for HostDesk<H> {
 
     fn read_sensors(&mut self, category: Option<Category>) -> Result<Vec<Reading>, Unavailable> {
         self.host.read_sensors(category)
+    }
+
+    fn toggle_led(&mut self) -> Result<(), Unavailable> {
+        self.host.toggle_led()
+    }
+
+    fn button_low(&mut self) -> Result<bool, Unavailable> {
+        self.host.button_low()
+    }
+
+    fn udp_bind(&mut self, port: u16) -> Result<(), Unavailable> {
+        self.host.udp_bind(port)
+    }
+
+    fn udp_send(&mut self, data: &[u8], to: SocketAddr) -> Result<(), Unavailable> {
+        let now = self.host.now_ms();
+        if data.len() > MAX_UDP || !self.sends.take(now) {
+            return Err(Unavailable);
+        }
+        self.host.udp_send(data, to)
+    }
+
+    fn udp_receive(&mut self) -> Result<Option<Datagram>, Unavailable> {
+        let received = self.host.udp_receive()?;
+        Ok(received.filter(|(data, ..)| data.len() <= MAX_UDP))
     }
 }
 

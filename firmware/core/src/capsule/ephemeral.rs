@@ -1,5 +1,6 @@
 //! Capsules that run once.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -43,7 +44,7 @@ impl Ephemeral {
     ) -> Result<Activity<Result<Vec<u8>, Fault>>, Fault> {
         let (mut instance, imported) =
             Instance::new(manifest, Kind::Ephemeral, payload, MAX_OUTPUT)?;
-        let desk = HostDesk::new(host, name(manifest));
+        let desk = Box::new(HostDesk::new(host, name(manifest)));
         let input = input.to_vec();
         Ok(Activity::new(
             instance.hatch(),

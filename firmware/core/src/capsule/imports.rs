@@ -14,13 +14,16 @@ use super::errand::Turn;
 use super::fault::{Fault, HostTrap};
 use super::load::{Held, Loaded};
 use super::runtime::State;
+use super::udp;
 use super::{FUEL_PER_BYTE, FUEL_PER_HOST_CALL, FUEL_PER_MS, MAX_LOG_LINE, MAX_RANDOM};
 
 /// What this device offers.
 pub const OFFERED: Grants = Grants::LOG
     .union(Grants::RNG)
     .union(Grants::TIME)
-    .union(Grants::SENSORS);
+    .union(Grants::SENSORS)
+    .union(Grants::GPIO)
+    .union(Grants::UDP);
 
 /// Readings that a capsule gets of one measurement.
 const MAX_READINGS: usize = 16;
@@ -63,6 +66,11 @@ pub(super) fn link(linker: &mut Linker<State>, interfaces: Grants) -> Result<()>
                 instance.func_wrap_async("trigger-measurements", trigger)?;
                 instance.func_wrap_async("wait-for-reading", readings)?;
             }
+            Grants::GPIO => {
+                instance.func_wrap_async("wait-for-button-low", wait_for_button_low)?;
+                instance.func_wrap_async("toggle-led", toggle_led)?;
+            }
+            Grants::UDP => udp::link(&mut instance)?,
             // `imported` refuses what is not offered.
             _ => {}
         }
@@ -70,25 +78,31 @@ pub(super) fn link(linker: &mut Linker<State>, interfaces: Grants) -> Result<()>
     Ok(())
 }
 
-type Context<'a> = StoreContextMut<'a, State>;
-type Reply<'a, R> = Box<dyn Future<Output = Result<R>> + Send + 'a>;
+pub(super) type Context<'a> = StoreContextMut<'a, State>;
+pub(super) type Reply<'a, R> = Box<dyn Future<Output = Result<R>> + Send + 'a>;
 
 /// Takes the fuel for a host call, and has it done.
-async fn ask<R: Send + 'static>(
+pub(super) async fn ask<R: Send + 'static>(
     cx: &mut Context<'_>,
     fuel: u64,
     what: impl FnMut(&mut dyn Desk) -> Turn<R> + Send + 'static,
 ) -> Result<R> {
-    let fuel = fuel.saturating_add(FUEL_PER_HOST_CALL);
+    let left = charge(cx, fuel.saturating_add(FUEL_PER_HOST_CALL))?;
+    Ok(cx.data().hatch.ask(left, what).await)
+}
+
+/// Takes fuel; returns what is left.
+fn charge(cx: &mut Context<'_>, fuel: u64) -> Result<u64> {
     let Some(left) = cx.get_fuel()?.checked_sub(fuel) else {
         cx.set_fuel(0)?;
         return Err(Trap::OutOfFuel.into());
     };
     cx.set_fuel(left)?;
-    Ok(cx.data().hatch.ask(left, what).await)
+    Ok(left)
 }
 
-fn bytes(len: usize) -> u64 {
+/// Fuel for moving so many bytes.
+pub(super) fn bytes(len: usize) -> u64 {
     u64::try_from(len)
         .unwrap_or(u64::MAX)
         .saturating_mul(FUEL_PER_BYTE)
@@ -219,6 +233,39 @@ fn readings(mut cx: Context<'_>, (label,): (Option<Label>,)) -> Reply<'_, (Found
                 .collect()
         });
         Ok((found.ok_or(()),))
+    })
+}
+
+/// What the WIT has for an interface without anything behind it.
+pub(super) type Done = (Result<(), ()>,);
+
+fn toggle_led(mut cx: Context<'_>, (): ()) -> Reply<'_, Done> {
+    Box::new(async move {
+        let toggled = ask(&mut cx, 0, |desk| Turn::Done(desk.toggle_led()));
+        Ok((toggled.await?.map_err(|_| ()),))
+    })
+}
+
+fn wait_for_button_low(mut cx: Context<'_>, (): ()) -> Reply<'_, Done> {
+    Box::new(async move {
+        // No longer than the fuel lasts, as with a sleep; but how much it
+        // costs is known only afterwards.
+        let patience = cx.get_fuel()?.checked_div(FUEL_PER_MS).unwrap_or(0);
+        let mut since = None;
+        let waited = ask(&mut cx, 0, move |desk| {
+            let now = desk.now_ms();
+            let waited = now.saturating_sub(*since.get_or_insert(now));
+            match desk.button_low() {
+                Ok(false) if waited <= patience => Turn::Waits(None),
+                Ok(_) => Turn::Done(Ok(waited)),
+                Err(error) => Turn::Done(Err(error)),
+            }
+        });
+        let Ok(waited) = waited.await? else {
+            return Ok((Err(()),));
+        };
+        charge(&mut cx, waited.saturating_mul(FUEL_PER_MS))?;
+        Ok((Ok(()),))
     })
 }
 

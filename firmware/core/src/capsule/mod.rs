@@ -20,6 +20,7 @@
 //! | data in one host call, or in one result | [`MAX_TRANSFER`], for a job [`MAX_OUTPUT`] | [`Fault::Trapped`] |
 //! | random numbers in one host call | [`MAX_RANDOM`] bytes | [`Fault::Trapped`] |
 //! | log | [`MAX_LOG_LINE`] bytes; [`MAX_LOG_LINES`] lines in each call, [`LOG_BURST`] over time | cut; counted and left out |
+//! | UDP | [`MAX_UDP`] bytes; [`MAX_SENDS`] datagrams in each call, [`SEND_BURST`] over time | an error from the interface |
 //! | answer | [`MAX_MESSAGE`] bytes, response codes and options only | [`Fault::BadAnswer`] |
 //!
 //! Host calls cost fuel, a base and something for each byte, so that a loop of
@@ -33,10 +34,11 @@
 //! who polls. Nothing here waits, and nothing needs an executor. A call takes
 //! the capsule into its activity and gives it back at the end.
 //!
+//! Where a board has nothing behind an interface, the capsule is told so, by
+//! the error that the interface has for that.
+//!
 //! After a fault the instance is gone for good: each further call is
 //! [`Fault::Stopped`] until the supervisor starts the capsule anew.
-//!
-//! `gpio` and `udp` are not [`OFFERED`].
 
 mod abi;
 mod activity;
@@ -53,6 +55,7 @@ mod load;
 mod persistent;
 mod runtime;
 mod tls;
+mod udp;
 
 pub use abi::{Accuracy, Category, Label, Reading, Unit};
 pub use activity::{Activity, Progress};
@@ -97,6 +100,16 @@ pub const LOG_REFILL_MS: u64 = 1000;
 
 /// The longest datagram that a capsule sends or receives, in bytes.
 pub const MAX_UDP: usize = 1280;
+
+/// The most datagrams that a capsule sends in one call.
+pub const MAX_SENDS: u32 = 16;
+
+/// The most datagrams that a capsule sends over its calls: so many at once,
+/// and one more each [`SEND_REFILL_MS`].
+pub const SEND_BURST: u32 = 64;
+
+/// See [`SEND_BURST`].
+pub const SEND_REFILL_MS: u64 = 1000;
 
 /// The most resources that a capsule reports, and the longest path, in bytes.
 pub const MAX_RESOURCES: (usize, usize) = (32, 64);

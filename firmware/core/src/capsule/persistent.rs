@@ -30,7 +30,7 @@ type Run = TypedFunc<(u8, u32, Vec<u8>), (Result<(u8, Vec<u8>), CoapErr>,)>;
 
 /// A running capsule.
 pub struct Persistent<H: Host> {
-    desk: HostDesk<H>,
+    desk: Box<HostDesk<H>>,
     inside: Box<Inside>,
 }
 
@@ -65,7 +65,7 @@ impl<H: Host> Persistent<H> {
     ) -> Result<Activity<Result<Self, Fault>>, Fault> {
         let (instance, imported) =
             Instance::new(manifest, Kind::Persistent, payload, MAX_TRANSFER)?;
-        let desk = HostDesk::new(host, name(manifest));
+        let desk = Box::new(HostDesk::new(host, name(manifest)));
         Ok(Activity::new(
             instance.hatch(),
             desk,

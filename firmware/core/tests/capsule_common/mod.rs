@@ -6,13 +6,14 @@
 )]
 
 use std::cell::RefCell;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::rc::Rc;
 
 use ed25519_compact::{KeyPair, Seed};
 use sealift_core::capsule::{
-    Accuracy, Activity, Answer, ArtifactBytes, Called, Category, Ephemeral, Fault, Host, Label,
-    Persistent, Reading, Unavailable, Unit, Usage, check,
+    Accuracy, Activity, Answer, ArtifactBytes, Called, Category, Datagram, Ephemeral, Fault, Host,
+    Label, Persistent, Reading, Unavailable, Unit, Usage, check,
 };
 use sealift_engine::{HOST, Target, translator_config};
 use sealift_manifest::{
@@ -37,6 +38,14 @@ pub(crate) struct Services {
     /// How often it was asked for the time or a measurement; each log line
     /// asks for the time.
     pub(crate) asked: u64,
+    /// Whether there is a light, and whether it is on.
+    pub(crate) light: Option<bool>,
+    /// Whether there is a button, and whether it is low.
+    pub(crate) button: Option<bool>,
+    /// The port that was bound; 7 cannot be had.
+    pub(crate) port: Option<u16>,
+    pub(crate) sent: Vec<(Vec<u8>, SocketAddr)>,
+    pub(crate) arrived: Vec<Datagram>,
 }
 
 impl Board {
@@ -82,6 +91,36 @@ impl Host for Board {
             }]),
             Some(_) => Err(Unavailable),
         }
+    }
+
+    fn toggle_led(&mut self) -> Result<(), Unavailable> {
+        let mut services = self.services();
+        let light = services.light.as_mut().ok_or(Unavailable)?;
+        *light = !*light;
+        Ok(())
+    }
+
+    fn button_low(&mut self) -> Result<bool, Unavailable> {
+        self.services().button.ok_or(Unavailable)
+    }
+
+    fn udp_bind(&mut self, port: u16) -> Result<(), Unavailable> {
+        let free = port != 7;
+        self.services().port = free.then_some(port);
+        free.then_some(()).ok_or(Unavailable)
+    }
+
+    fn udp_send(&mut self, data: &[u8], to: SocketAddr) -> Result<(), Unavailable> {
+        let mut services = self.services();
+        services.port.ok_or(Unavailable)?;
+        services.sent.push((data.to_vec(), to));
+        Ok(())
+    }
+
+    fn udp_receive(&mut self) -> Result<Option<Datagram>, Unavailable> {
+        let mut services = self.services();
+        services.port.ok_or(Unavailable)?;
+        Ok(services.arrived.pop())
     }
 }
 
@@ -342,3 +381,14 @@ pub(crate) const TRIGGER: &str = r#"(import "ariel:wasm-bindings/sensors-api@0.0
     "trigger-measurements" (func $trigger (param i32 i32) (result i32)))"#;
 pub(crate) const TOGGLE: &str =
     r#"(import "ariel:wasm-bindings/gpio-api@0.0.1" "toggle-led" (func $toggle (result i32)))"#;
+pub(crate) const BUTTON: &str = r#"(import "ariel:wasm-bindings/gpio-api@0.0.1"
+    "wait-for-button-low" (func $button (result i32)))"#;
+pub(crate) const BIND: &str = r#"(import "ariel:wasm-bindings/udp-api@0.0.1"
+    "[static]udp-socket.bind" (func $bind (param i32) (result i32)))"#;
+/// Gets the address of all its arguments: data and its length, whether the
+/// address is v4 or v6 (8), the address (10), the port (26), and the same for
+/// the local one.
+pub(crate) const SEND: &str = r#"(import "ariel:wasm-bindings/udp-api@0.0.1"
+    "[static]udp-socket.send" (func $send (param i32) (result i32)))"#;
+pub(crate) const RECEIVE: &str = r#"(import "ariel:wasm-bindings/udp-api@0.0.1"
+    "[static]udp-socket.try-recv" (func $receive (param i32)))"#;
