@@ -74,6 +74,15 @@ impl<F: NorFlash, const N: usize, const W: usize> Store<F, N, W> {
         &self.layout
     }
 
+    /// The largest payload that a slot takes, in bytes.
+    pub fn payload_capacity(&self) -> u32 {
+        let components = self.components.iter();
+        components
+            .map(|component| component.area.payload_capacity())
+            .min()
+            .unwrap_or(0)
+    }
+
     /// The number of the component of this name.
     pub fn component(&self, name: &str) -> Option<usize> {
         self.layout.names().iter().position(|n| *n == name)

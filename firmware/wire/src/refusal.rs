@@ -57,6 +57,12 @@ refusals! {
     /// A bug or broken hardware; the log has more.
     Internal = 10, (5, 0), "internal error, see the device log";
 
+    /// The resource has no representation in the format of `Accept`.
+    NotAcceptable = 11, (4, 6), "not available in the format that is asked for";
+    /// The request may be an old one that was held back: it has to be made
+    /// again with the Echo option of this answer (RFC 9175, 2.3).
+    Stale = 12, (4, 1), "make the request again, with the Echo option of this answer";
+
     /// The envelope is not of the SUIT profile.
     Malformed = 20, (4, 0), "not a well-formed envelope of the SUIT profile";
     /// No signature by a trusted translator key, or a bad one.
@@ -107,6 +113,8 @@ refusals! {
     /// A manifest with an integrated payload came where a detached one is
     /// needed, or the reverse.
     WrongDelivery = 48, (4, 9), "this resource needs the other delivery, integrated or detached";
+    /// Somebody else is sending to this component.
+    OtherTransfer = 49, (5, 3), "another deployer is sending to this component";
 
     /// The capsule trapped.
     Trapped = 60, (5, 0), "the capsule trapped";
@@ -122,6 +130,10 @@ refusals! {
     BadAnswer = 65, (5, 0), "the capsule gave an invalid answer";
     /// An ephemeral capsule reported an error of its own.
     JobFailed = 66, (5, 0), "the capsule reported an error";
+    /// The capsule was replaced, rolled back or removed before it answered.
+    Stopped = 67, (5, 3), "the capsule was stopped before it answered";
+    /// The capsule did not end in the time that the device gives it.
+    TookTooLong = 68, (5, 0), "the capsule took too long";
 }
 
 impl Refusal {

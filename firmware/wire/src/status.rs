@@ -22,6 +22,9 @@ pub struct DeviceStatus {
     /// One entry for each component.
     #[n(3)]
     pub components: Vec<ComponentStatus>,
+    /// Seconds since the device started.
+    #[n(4)]
+    pub uptime: Option<u64>,
 }
 
 /// One component; also the answer to `GET /vm-control/<vm>`.
@@ -65,9 +68,25 @@ pub struct ComponentStatus {
     /// Fuel that the last call used.
     #[n(11)]
     pub fuel_last: Option<u64>,
-    /// Size of the largest linear memory now, in bytes.
+    /// Linear memory that the capsule has now, in bytes.
     #[n(12)]
     pub memory: Option<u32>,
+    /// The most fuel that one call used since the capsule was started.
+    #[n(13)]
+    pub fuel_max: Option<u64>,
+    /// The most memory, tables included, that the capsule had since it was
+    /// started, in bytes.
+    #[n(14)]
+    pub memory_max: Option<u32>,
+    /// How often a capsule was started in this component since the device was.
+    #[n(15)]
+    pub starts: Option<u32>,
+    /// Seconds since the running capsule was started.
+    #[n(16)]
+    pub uptime: Option<u64>,
+    /// What the log said of `last_fault`, such as where it trapped.
+    #[n(17)]
+    pub last_cause: Option<String>,
 }
 
 /// What the active slot of a component holds.
@@ -181,12 +200,18 @@ mod tests {
             last_fault: None,
             fuel_last: Some(12),
             memory: None,
+            fuel_max: Some(100),
+            memory_max: Some(8192),
+            starts: Some(1),
+            uptime: Some(60),
+            last_cause: Some("trapped".into()),
         };
         let status = DeviceStatus {
             profile: "p".into(),
             vendor_id: [1; 16],
             class_id: [2; 16],
             components: alloc::vec![component.clone()],
+            uptime: Some(3600),
         };
         assert_eq!(DeviceStatus::from_cbor(&status.to_cbor()), Ok(status));
         assert_eq!(
