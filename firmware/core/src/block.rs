@@ -113,16 +113,24 @@ pub(crate) fn collect<K: PartialEq>(
 }
 
 /// Where in a response body of `length` bytes the part is that is asked for,
-/// and its Block2 option if the body does not fit into one message.
+/// and its Block2 option if the body does not fit into one message. `room` is
+/// what a message has for it.
 pub(crate) fn slice(
     length: usize,
     asked: Option<BlockOption>,
+    room: usize,
 ) -> Result<(Option<BlockOption>, Range<usize>), Refusal> {
-    let block = asked.unwrap_or(BlockOption {
+    let mut block = asked.unwrap_or(BlockOption {
         num: 0,
         more: false,
         szx: 6,
     });
+    if block.num == 0 && length > room {
+        // A server may answer with smaller blocks (RFC 7959, 2.4).
+        while block.size() > room {
+            block.szx = block.szx.checked_sub(1).ok_or(Refusal::BadAnswer)?;
+        }
+    }
     let start = block.offset();
     if start != 0 && start >= length {
         return Err(Refusal::BadRequest);
@@ -216,20 +224,30 @@ mod tests {
 
     #[test]
     fn a_response_is_cut_into_the_blocks_asked_for() {
-        assert_eq!(slice(40, None), Ok((None, 0..40)));
-        assert_eq!(slice(0, block(0, false, 2)), Ok((None, 0..0)));
+        assert_eq!(slice(40, None, 1100), Ok((None, 0..40)));
+        assert_eq!(slice(0, block(0, false, 2), 1100), Ok((None, 0..0)));
         assert_eq!(
-            slice(40, block(0, false, 0)),
+            slice(40, block(0, false, 0), 1100),
             Ok((block(0, true, 0), 0..16))
         );
         assert_eq!(
-            slice(40, block(2, false, 0)),
+            slice(40, block(2, false, 0), 1100),
             Ok((block(2, false, 0), 32..40))
         );
-        assert_eq!(slice(32, block(2, false, 0)), Err(Refusal::BadRequest));
         assert_eq!(
-            slice(40, block(0xf_ffff, false, 6)),
+            slice(32, block(2, false, 0), 1100),
             Err(Refusal::BadRequest)
         );
+        assert_eq!(
+            slice(40, block(0xf_ffff, false, 6), 1100),
+            Err(Refusal::BadRequest)
+        );
+        // Options may leave less room than a block that was asked for.
+        assert_eq!(
+            slice(900, block(0, false, 6), 800),
+            Ok((block(0, true, 5), 0..512))
+        );
+        assert_eq!(slice(800, None, 800), Ok((None, 0..800)));
+        assert_eq!(slice(9, None, 8), Err(Refusal::BadAnswer));
     }
 }

@@ -35,6 +35,7 @@ pub mod capsule;
 
 mod acceptance;
 mod block;
+mod claim;
 mod device;
 mod ota;
 mod policy;
@@ -42,10 +43,13 @@ mod refuse;
 mod request;
 mod response;
 mod route;
+mod sending;
 mod service;
 mod streams;
 mod supervisor;
+mod turns;
+mod waiting;
 
 pub use acceptance::{Acceptance, Limits};
-pub use device::{BootError, Config, Device};
+pub use device::{BootError, Config, Device, Step};
 pub use policy::{Policy, Roles};

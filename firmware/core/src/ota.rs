@@ -11,24 +11,36 @@ use sealift_wire::Refusal;
 
 use crate::block::Piece;
 use crate::capsule::{self, Host};
+use crate::claim::Claim;
 use crate::refuse;
 use crate::streams::Streams;
 use crate::supervisor::{Supervisor, TRIES};
 
 /// The envelope that is being received.
 ///
-/// One at a time: an envelope that starts anew, by whichever deployer, takes
-/// the place of an unfinished one. Its payload bytes are in the store and are
-/// not lost by that.
-#[derive(Debug, Default)]
-pub(crate) struct Ota {
+/// One at a time, and one transfer for each component: [`Claim`] says whose.
+/// What the same peer starts anew takes the place of what it has not finished;
+/// payload bytes are in the store and are not lost by that.
+#[derive(Debug)]
+pub(crate) struct Ota<const N: usize> {
     upload: Option<Upload>,
+    uploading: Claim,
+    /// Who sends to which component.
+    sending: [Claim; N],
     streams: Streams,
+}
+
+/// Who sends a piece, and when it came.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sender {
+    pub(crate) peer: usize,
+    pub(crate) session: SessionId,
+    pub(crate) now: u64,
 }
 
 #[derive(Debug)]
 struct Upload {
-    session: SessionId,
+    sender: Sender,
     vm: usize,
     /// Bytes of the envelope that were taken.
     taken: usize,
@@ -55,16 +67,25 @@ pub(crate) enum Progress {
     Accepted,
     /// The same envelope is active already.
     AlreadyActive,
-    /// The capsule was activated and runs.
-    Activated,
+    /// The capsule with this digest was activated, and is being started.
+    Activated([u8; 32]),
 }
 
-impl Ota {
+impl<const N: usize> Ota<N> {
+    pub(crate) fn new() -> Self {
+        Self {
+            upload: None,
+            uploading: Claim::default(),
+            sending: [Claim::default(); N],
+            streams: Streams::default(),
+        }
+    }
+
     /// Takes a piece of an envelope for `vm`.
-    pub(crate) fn envelope<F, H, const N: usize, const W: usize>(
+    pub(crate) fn envelope<F, H, const W: usize>(
         &mut self,
         vms: &mut Supervisor<F, H, N, W>,
-        session: SessionId,
+        sender: Sender,
         vm: usize,
         piece: Piece<'_>,
     ) -> Result<Progress, Refusal>
@@ -72,47 +93,62 @@ impl Ota {
         F: NorFlash<Error: Debug>,
         H: Host,
     {
+        let Sender { peer, session, now } = sender;
         if piece.offset == 0 {
+            if self.uploading.excludes(peer, now) {
+                return Err(Refusal::OtherTransfer);
+            }
             self.upload = Some(Upload {
-                session,
+                sender,
                 vm,
                 taken: 0,
                 stage: Stage::Head(Vec::new()),
             });
         }
         let mut upload = match self.upload.take() {
-            Some(upload) if upload.session == session && upload.vm == vm => upload,
+            Some(upload) if upload.sender.session == session && upload.vm == vm => upload,
             other => {
                 self.upload = other;
                 return Err(Refusal::BlockOutOfOrder);
             }
         };
         let more = piece.more;
+        let place = self.sending.get_mut(vm);
+        let sending = place.ok_or(Refusal::UnknownComponent)?;
+        self.uploading.free();
         let progress = match piece.after(upload.taken) {
-            Ok(rest) => upload.take(vms, rest)?,
+            Ok(rest) => {
+                upload.sender = sender;
+                upload.take(vms, sending, rest)?
+            }
             Err(refusal) => {
                 self.upload = Some(upload);
+                self.uploading.hold(peer, now);
                 return Err(refusal);
             }
         };
         match progress {
-            Progress::Continue => self.upload = Some(upload),
+            Progress::Continue => {
+                self.upload = Some(upload);
+                self.uploading.hold(peer, now);
+            }
             Progress::Accepted => {
+                sending.hold(peer, now);
                 self.streams.forget(session, vm);
                 self.streams
                     .belongs(session, vm, vms.transfer(vm)?.digest)?;
             }
             Progress::AlreadyActive if more => self.upload = Some(upload),
-            Progress::AlreadyActive | Progress::Activated => {}
+            Progress::AlreadyActive | Progress::Activated(_) => {}
         }
         Ok(progress)
     }
 
     /// Takes a piece of a detached payload for `vm`.
-    pub(crate) fn payload<F, H, const N: usize, const W: usize>(
+    pub(crate) fn payload<F, H, const W: usize>(
         &mut self,
         vms: &mut Supervisor<F, H, N, W>,
-        session: SessionId,
+        sender: Sender,
         vm: usize,
         piece: Piece<'_>,
     ) -> Result<Progress, Refusal>
@@ -120,10 +156,15 @@ impl Ota {
         F: NorFlash<Error: Debug>,
         H: Host,
     {
+        let Sender { peer, session, now } = sender;
         self.streams
             .belongs(session, vm, vms.transfer(vm)?.digest)?;
+        let place = self.sending.get_mut(vm);
+        let sending = place.ok_or(Refusal::UnknownComponent)?;
+        sending.hold(peer, now);
         let progress = vms.payload_piece(vm, piece)?;
         if progress != Progress::Continue {
+            sending.free();
             self.streams.forget(session, vm);
         }
         Ok(progress)
@@ -134,12 +175,14 @@ impl Upload {
     fn take<F, H, const N: usize, const W: usize>(
         &mut self,
         vms: &mut Supervisor<F, H, N, W>,
+        sending: &mut Claim,
         piece: Piece<'_>,
     ) -> Result<Progress, Refusal>
     where
         F: NorFlash<Error: Debug>,
         H: Host,
     {
+        let Sender { peer, now, .. } = self.sender;
         self.taken = self.taken.saturating_add(piece.bytes.len());
         let head = match &mut self.stage {
             Stage::Payload(head) => {
@@ -147,7 +190,12 @@ impl Upload {
                     offset: piece.offset.saturating_sub(*head),
                     ..piece
                 };
-                return vms.payload_piece(self.vm, piece);
+                sending.hold(peer, now);
+                let progress = vms.payload_piece(self.vm, piece)?;
+                if progress != Progress::Continue {
+                    sending.free();
+                }
+                return Ok(progress);
             }
             Stage::AlreadyActive => return Ok(Progress::AlreadyActive),
             Stage::Head(head) => head,
@@ -167,7 +215,8 @@ impl Upload {
             } => {
                 let (head, start) = head.split_at_checked(head_len).unwrap_or_default();
                 let begins = [start, beyond].concat();
-                let opened = vms.open(self.vm, head)?;
+                let elsewhere = sending.excludes(peer, now);
+                let opened = vms.open(self.vm, head, elsewhere)?;
                 if opened == Opened::AlreadyActive {
                     self.stage = Stage::AlreadyActive;
                     return Ok(Progress::AlreadyActive);
@@ -206,9 +255,14 @@ where
     }
 
     /// Verifies the head of an envelope and opens a transfer for it.
-    fn open(&mut self, vm: usize, head: &[u8]) -> Result<Opened, Refusal> {
+    /// Where somebody else is sending, it has to be the same one.
+    fn open(&mut self, vm: usize, head: &[u8], elsewhere: bool) -> Result<Opened, Refusal> {
         let name = self.name(vm);
         let manifest = self.acceptance.manifest(head, name, Kind::Persistent)?;
+        let other = |open: Transfer| open.digest != manifest.digest;
+        if elsewhere && self.transfer(vm).is_ok_and(other) {
+            return Err(Refusal::OtherTransfer);
+        }
         let opened = self
             .store
             .open_transfer(vm, &manifest, head)
@@ -271,14 +325,20 @@ where
             return Err(refusal);
         }
         self.start(vm);
+        Ok(Progress::Activated(transfer.digest))
+    }
+
+    /// What came of the activation of the manifest with this digest, once the
+    /// capsule was started.
+    pub(crate) fn activated(&self, vm: usize, digest: &[u8; 32]) -> Result<(), Refusal> {
         let active = self.active(vm);
-        if active.is_none_or(|active| active.digest != transfer.digest) {
+        if active.is_none_or(|active| active.digest != *digest) {
             Err(Refusal::InitFailed)
         } else if !self.is_running(vm) {
             // The flash failed; the log says where.
             Err(Refusal::Internal)
         } else {
-            Ok(Progress::Activated)
+            Ok(())
         }
     }
 

@@ -21,13 +21,14 @@ const KNOWN_CRITICAL: [u16; 7] = [
 ];
 
 /// What is not part of the question: the block that is asked for, sizes, and
-/// Observe, which later blocks leave out (RFC 7959, 2.6 and 4).
-const NOT_THE_QUESTION: [u16; 5] = [
+/// Observe, which later blocks leave out (RFC 7959, 2.6 and 4); Echo.
+const NOT_THE_QUESTION: [u16; 6] = [
     number::BLOCK1,
     number::BLOCK2,
     number::SIZE1,
     number::SIZE2,
     number::OBSERVE,
+    number::ECHO,
 ];
 
 /// What the requests for all blocks of one body have in common: the session,
@@ -102,6 +103,32 @@ impl<'a> Request<'a> {
         }
     }
 
+    /// Refuses a body that says of itself that it will be longer (RFC 7959, 4).
+    pub(crate) fn announces_at_most(&self, limit: usize) -> Result<(), Refusal> {
+        let announced = self.inner.uint(number::SIZE1).ok().flatten();
+        match announced.map(usize::try_from) {
+            Some(size) if size.is_err() || size.is_ok_and(|size| size > limit) => {
+                Err(Refusal::TooLarge)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses where the answer has this format and another one is asked for
+    /// (RFC 7252, 5.10.4).
+    pub(crate) fn accepts(&self, format: Option<u32>) -> Result<(), Refusal> {
+        let accepted = self.inner.uint(number::ACCEPT);
+        match accepted.map_err(|_| Refusal::BadOption)? {
+            Some(accepted) if Some(accepted) != format => Err(Refusal::NotAcceptable),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether it begins something: it is no later block of a body.
+    pub(crate) fn is_first(&self) -> bool {
+        self.block1.is_none_or(|block| block.num == 0)
+    }
+
     /// Refuses critical options that the device's own resources do not know
     /// (RFC 7252, 5.4.1).
     pub(crate) fn only_known_options(&self) -> Result<(), Refusal> {
@@ -112,7 +139,7 @@ impl<'a> Request<'a> {
     }
 
     /// The options as a capsule gets them: its own part of the path, and
-    /// nothing of block-wise transfer, which the device does.
+    /// nothing of block-wise transfer and freshness, which the device does.
     pub(crate) fn capsule_message(&self, payload: &[u8]) -> Result<Vec<u8>, Refusal> {
         let room = self
             .inner
@@ -128,7 +155,9 @@ impl<'a> Request<'a> {
         let mut named_component = false;
         for option in self.inner.options.clone() {
             match option.number {
-                number::BLOCK1 | number::BLOCK2 | number::SIZE1 | number::SIZE2 => continue,
+                number::BLOCK1 | number::BLOCK2 | number::SIZE1 | number::SIZE2 | number::ECHO => {
+                    continue;
+                }
                 number::URI_PATH if !named_component => {
                     named_component = true;
                     continue;

@@ -31,15 +31,9 @@ impl Response {
 
     /// A response with a payload of this content format.
     pub(crate) fn with(code: Code, format: u32, payload: Vec<u8>) -> Self {
-        let bytes = format.to_be_bytes();
-        let start = bytes.iter().take_while(|byte| **byte == 0).count();
         Self {
-            code,
-            options: alloc::vec![(
-                number::CONTENT_FORMAT,
-                bytes.get(start..).unwrap_or_default().to_vec()
-            )],
             payload,
+            ..Self::new(code).uint(number::CONTENT_FORMAT, format)
         }
     }
 
@@ -55,6 +49,34 @@ impl Response {
                 .map(|option| (option.number, option.value.to_vec()))
                 .collect(),
             payload: payload.to_vec(),
+        })
+    }
+
+    /// The same with one more option.
+    pub(crate) fn option(mut self, number: u16, value: &[u8]) -> Self {
+        let at = self.options.partition_point(|(known, _)| *known <= number);
+        self.options.insert(at, (number, value.to_vec()));
+        self
+    }
+
+    /// The same with an option that is a number (RFC 7252, 3.2).
+    pub(crate) fn uint(self, number: u16, value: u32) -> Self {
+        let bytes = value.to_be_bytes();
+        let start = bytes.iter().take_while(|byte| **byte == 0).count();
+        self.option(number, bytes.get(start..).unwrap_or_default())
+    }
+
+    /// Whether it has an option.
+    pub(crate) fn has(&self, number: u16) -> bool {
+        self.options.iter().any(|(known, _)| *known == number)
+    }
+
+    /// Bytes that its options take at the most.
+    pub(crate) fn options_len(&self) -> usize {
+        let lengths = self.options.iter().map(|(_, value)| value.len());
+        // Two bytes of header, and two more for each of delta and length.
+        lengths.fold(0, |sum, length| {
+            sum.saturating_add(length).saturating_add(5)
         })
     }
 

@@ -1,8 +1,10 @@
 //! From a method and a path to an operation and the role that it needs.
 
+use sealift_oscore::coap::Code;
 use sealift_wire::{CONFIRM, PAYLOAD, ROLLBACK, Refusal, VM_CONTROL, VM_RUN};
 
 use crate::policy::Roles;
+use crate::response::{CBOR, LINK_FORMAT, OCTETS};
 
 /// Method of a request (RFC 7252, 12.1.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +101,28 @@ impl Operation {
             self,
             Self::Discover | Self::Status | Self::ComponentStatus(_)
         )
+    }
+
+    /// The content format of its answers; `None` where capsules choose it.
+    pub(crate) const fn format(self) -> Option<u32> {
+        match self {
+            Self::Discover => Some(LINK_FORMAT),
+            Self::Run => Some(OCTETS),
+            Self::Capsule(_) => None,
+            _ => Some(CBOR),
+        }
+    }
+
+    /// Whether a request that was held back and comes late could do harm: it
+    /// does something, and nothing tells it from a new one.
+    pub(crate) fn must_be_fresh(self, code: Code, first: bool) -> bool {
+        match self {
+            Self::Discover | Self::Status | Self::ComponentStatus(_) | Self::Payload(_) => false,
+            Self::Confirm(_) | Self::Rollback(_) | Self::Remove(_) => true,
+            // Later blocks belong to what was fresh when it began.
+            Self::Envelope(_) | Self::Run => first,
+            Self::Capsule(_) => first && code != Code::GET && code != Code::FETCH,
+        }
     }
 
     /// The roles of which a peer must have one; `None` where any known peer

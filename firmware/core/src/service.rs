@@ -1,5 +1,6 @@
 //! The device's resources: what an authenticated request gets for an answer.
 
+use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -7,19 +8,23 @@ use core::fmt::Debug;
 
 use embedded_storage::nor_flash::NorFlash;
 use sealift_engine::HOST;
-use sealift_manifest::{Kind, Scan, scan_head};
+use sealift_manifest::{Kind, MAX_HEAD, Scan, scan_head};
 use sealift_oscore::coap::Code;
+use sealift_oscore::server::SessionId;
 use sealift_storage::Phase as StoredPhase;
 use sealift_wire::{ComponentStatus, DeviceStatus, Phase, Refusal, Transfer, VM_CONTROL, VM_RUN};
 
 use crate::block::{Collecting, collect};
-use crate::capsule::{Activity, ArtifactBytes, Ephemeral, Host};
-use crate::ota::{Ota, Progress};
+use crate::capsule::{Activity, ArtifactBytes, Ephemeral, Fault, Host};
+use crate::claim::Claim;
+use crate::ota::{Ota, Progress, Sender};
 use crate::refuse;
 use crate::request::{Exchange, Request};
 use crate::response::{CBOR, LINK_FORMAT, OCTETS, Response};
 use crate::route::{Method, Operation};
 use crate::supervisor::Supervisor;
+use crate::turns::{Turn, turn};
+use crate::waiting::Later;
 
 /// The largest request body that a capsule gets, in bytes: what fits into the
 /// buffer of its interface beside the options.
@@ -27,19 +32,33 @@ const CAPSULE_BODY: usize = 1024;
 
 /// The resources, and the bodies that are on their way to them.
 pub(crate) struct Service<F, H: Host, const N: usize, const W: usize> {
-    vms: Supervisor<F, H, N, W>,
-    ota: Ota,
-    /// A body for a capsule, and one for a job: so that who may only use
-    /// capsules does not get in the way of who runs jobs.
+    pub(crate) vms: Supervisor<F, H, N, W>,
+    ota: Ota<N>,
+    /// For each session a body for a capsule.
+    bodies: VecDeque<(SessionId, Collecting<Exchange>)>,
+    sessions: usize,
+    /// One body for a job: not so that who may only use capsules gets in the
+    /// way of who runs jobs.
     body: Collecting<Exchange>,
-    job: Collecting<Exchange>,
+    sending: Claim,
+    job: Option<Job>,
     job_limit: usize,
 }
 
-/// What is sent back: a whole response, or that more blocks are needed.
+/// An ephemeral capsule that runs, and since when.
+struct Job {
+    activity: Activity<Result<Vec<u8>, Fault>>,
+    since: u64,
+}
+
+/// What is sent back.
 pub(crate) enum Reply {
+    /// A whole response.
     Whole(Response),
+    /// That more blocks are needed.
     Continue,
+    /// Nothing yet.
+    Later(Later),
 }
 
 impl<F, H, const N: usize, const W: usize> Service<F, H, N, W>
@@ -47,11 +66,15 @@ where
     F: NorFlash<Error: Debug>,
     H: Host,
 {
-    pub(crate) fn new(vms: Supervisor<F, H, N, W>, job_limit: usize) -> Self {
+    /// For at most `sessions` sessions at a time.
+    pub(crate) fn new(vms: Supervisor<F, H, N, W>, job_limit: usize, sessions: usize) -> Self {
         Self {
             vms,
-            ota: Ota::default(),
+            ota: Ota::new(),
+            bodies: VecDeque::new(),
+            sessions,
             body: None,
+            sending: Claim::default(),
             job: None,
             job_limit,
         }
@@ -74,83 +97,123 @@ where
         &mut self,
         operation: Operation,
         request: &Request<'_>,
+        peer: usize,
     ) -> Result<Reply, Refusal> {
+        let sender = Sender {
+            peer,
+            session: request.session,
+            now: self.vms.now,
+        };
         if !matches!(operation, Operation::Capsule(_)) {
             request.only_known_options()?;
+            request.accepts(operation.format())?;
         }
-        if matches!(
-            operation,
-            Operation::Confirm(_) | Operation::Rollback(_) | Operation::Remove(_)
-        ) {
+        if let Some(limit) = self.limit(operation) {
+            request.announces_at_most(limit)?;
+        } else {
             // They take no body; one in blocks would do it once for each.
             request.in_one_piece()?;
         }
         let vms = &mut self.vms;
-        let progress = match operation {
+        let (vm, progress) = match operation {
             Operation::Discover => return Ok(Reply::Whole(self.discover())),
             Operation::Status => return Ok(Reply::Whole(self.device_status())),
             Operation::ComponentStatus(vm) => {
                 return Ok(Reply::Whole(self.status(vm, Code::CONTENT)));
             }
-            Operation::Run => return self.run(request),
+            Operation::Run => return self.run(request, sender),
             Operation::Capsule(vm) => return self.call(vm, request),
-            Operation::Envelope(vm) => {
-                self.ota
-                    .envelope(vms, request.session, vm, request.piece()?)?
-            }
-            Operation::Payload(vm) => {
-                self.ota
-                    .payload(vms, request.session, vm, request.piece()?)?
-            }
             Operation::Confirm(vm) => {
                 vms.confirm(vm)?;
-                Progress::Activated
+                return Ok(Reply::Whole(self.status(vm, Code::CHANGED)));
             }
             Operation::Rollback(vm) => {
                 vms.rollback(vm)?;
-                Progress::Activated
+                return Ok(Reply::Later(Later::Start {
+                    vm,
+                    activated: None,
+                }));
             }
             Operation::Remove(vm) => {
                 vms.remove(vm)?;
                 return Ok(Reply::Whole(self.status(vm, Code::DELETED)));
             }
+            Operation::Envelope(vm) => (vm, self.ota.envelope(vms, sender, vm, request.piece()?)?),
+            Operation::Payload(vm) => (vm, self.ota.payload(vms, sender, vm, request.piece()?)?),
         };
-        let (Operation::Envelope(vm)
-        | Operation::Payload(vm)
-        | Operation::Confirm(vm)
-        | Operation::Rollback(vm)) = operation
-        else {
-            return Err(Refusal::Internal);
-        };
-        match progress {
-            Progress::Continue => Ok(Reply::Continue),
-            Progress::AlreadyActive => Ok(Reply::Whole(Response::new(Code::VALID))),
-            Progress::Accepted | Progress::Activated => {
-                Ok(Reply::Whole(self.status(vm, Code::CHANGED)))
-            }
+        Ok(match progress {
+            Progress::Continue => Reply::Continue,
+            Progress::AlreadyActive => Reply::Whole(Response::new(Code::VALID)),
+            Progress::Accepted => Reply::Whole(self.status(vm, Code::CHANGED)),
+            Progress::Activated(digest) => Reply::Later(Later::Start {
+                vm,
+                activated: Some(digest),
+            }),
+        })
+    }
+
+    /// The largest request body that is taken, in bytes; `None` where none is.
+    pub(crate) fn limit(&self, operation: Operation) -> Option<usize> {
+        let slot = || usize::try_from(self.vms.store.payload_capacity()).unwrap_or(usize::MAX);
+        match operation {
+            Operation::Envelope(_) => Some(slot().saturating_add(MAX_HEAD)),
+            Operation::Payload(_) => Some(slot()),
+            Operation::Run => Some(self.job_limit),
+            Operation::Capsule(_) => Some(CAPSULE_BODY),
+            _ => None,
         }
     }
 
     /// Hands a request to a capsule, once its body is whole.
     fn call(&mut self, vm: usize, request: &Request<'_>) -> Result<Reply, Refusal> {
         let piece = request.piece()?;
-        let Some(body) = collect(&mut self.body, request.exchange(), piece, CAPSULE_BODY)? else {
+        let session = request.session;
+        let place = match self.bodies.iter().position(|(of, _)| *of == session) {
+            Some(place) => place,
+            None => {
+                if self.bodies.len() >= self.sessions {
+                    self.bodies.pop_front();
+                }
+                self.bodies.push_back((session, None));
+                self.bodies.len().saturating_sub(1)
+            }
+        };
+        let (_, collecting) = self.bodies.get_mut(place).ok_or(Refusal::Internal)?;
+        let whole = collect(collecting, request.exchange(), piece, CAPSULE_BODY);
+        if collecting.is_none() {
+            self.bodies.remove(place);
+        }
+        let Some(body) = whole? else {
             return Ok(Reply::Continue);
         };
-        let message = request.capsule_message(&body)?;
-        let answer = self.vms.call(vm, request.code.0, &message)?;
-        Response::of_capsule(Code(answer.code), &answer.message).map(Reply::Whole)
+        Ok(Reply::Later(Later::Call {
+            vm,
+            code: request.code.0,
+            message: request.capsule_message(&body)?,
+            begun: false,
+        }))
     }
 
-    /// Runs an ephemeral capsule: an envelope, and behind it the input.
-    fn run(&mut self, request: &Request<'_>) -> Result<Reply, Refusal> {
+    /// Begins to run an ephemeral capsule: an envelope, and behind it the
+    /// input.
+    fn run(&mut self, request: &Request<'_>, sender: Sender) -> Result<Reply, Refusal> {
+        let Sender { peer, now, .. } = sender;
         let piece = request.piece()?;
-        let Some(body) = collect(&mut self.job, request.exchange(), piece, self.job_limit)? else {
+        if self.sending.excludes(peer, now) || self.job.is_some() {
+            return Err(Refusal::Busy);
+        }
+        let whole = collect(&mut self.body, request.exchange(), piece, self.job_limit);
+        if self.body.is_some() {
+            self.sending.hold(peer, now);
+        } else {
+            self.sending.free();
+        }
+        let Some(body) = whole? else {
             return Ok(Reply::Continue);
         };
         let malformed = |error| refuse::envelope(VM_RUN, error);
         // The head is at the start of the body and no longer than it may be.
-        let start = body.get(..sealift_manifest::MAX_HEAD).unwrap_or(&body);
+        let start = body.get(..MAX_HEAD).unwrap_or(&body);
         let Scan::Complete {
             head_len,
             integrated,
@@ -172,10 +235,50 @@ where
             .ok_or_else(|| refuse::because(VM_RUN, &"no memory", Refusal::Internal))?;
         let payload = manifest.admit(payload).map_err(malformed)?;
         let host = self.vms.host().clone();
-        let output = Ephemeral::run(&manifest, payload, host, input)
-            .and_then(Activity::finish)
-            .map_err(|fault| refuse::because(VM_RUN, &fault, fault.refusal()))?;
-        Ok(Reply::Whole(Response::with(Code::CHANGED, OCTETS, output)))
+        let activity = Ephemeral::run(&manifest, payload, host, input).map_err(faulty)?;
+        self.job = Some(Job {
+            activity,
+            since: now,
+        });
+        Ok(Reply::Later(Later::Job))
+    }
+
+    /// Lets the ephemeral capsule go on for a slice.
+    pub(crate) fn step_job(&mut self) -> Turn<Result<Response, Refusal>> {
+        let Some(job) = &mut self.job else {
+            return Turn::Idle;
+        };
+        let Supervisor {
+            host,
+            now,
+            time_limit,
+            ..
+        } = &mut self.vms;
+        let result = match turn(job.activity.poll(), host, *now, job.since, *time_limit) {
+            Some(Turn::Over(result)) => result.map_err(faulty),
+            None => Err(refuse::because(
+                VM_RUN,
+                &Refusal::TookTooLong,
+                Refusal::TookTooLong,
+            )),
+            Some(Turn::Again) => return Turn::Again,
+            Some(Turn::Waits(until)) => return Turn::Waits(until),
+            Some(Turn::Idle) => return Turn::Idle,
+        };
+        self.job = None;
+        Turn::Over(result.map(|output| Response::with(Code::CHANGED, OCTETS, output)))
+    }
+
+    /// What came of an activation or a roll back, once the capsule was started.
+    pub(crate) fn activated(
+        &self,
+        vm: usize,
+        digest: Option<&[u8; 32]>,
+    ) -> Result<Response, Refusal> {
+        if let Some(digest) = digest {
+            self.vms.activated(vm, digest)?;
+        }
+        Ok(self.status(vm, Code::CHANGED))
     }
 
     /// `/.well-known/core` (RFC 6690).
@@ -198,6 +301,7 @@ where
             vendor_id: self.vms.acceptance.vendor_id,
             class_id: self.vms.acceptance.class_id,
             components: (0..N).map(|vm| self.component_status(vm)).collect(),
+            uptime: Some(self.vms.now / 1000),
         };
         Response::with(Code::CONTENT, CBOR, status.to_cbor())
     }
@@ -209,6 +313,8 @@ where
     fn component_status(&self, vm: usize) -> ComponentStatus {
         let stored = self.vms.store.status(vm);
         let active = stored.and_then(|status| status.active);
+        let usage = self.vms.usage(vm);
+        let last_fault = self.vms.last_fault(vm);
         let tries_left = active.and_then(|active| match active.phase {
             StoredPhase::Trial { tries_left } => Some(tries_left),
             StoredPhase::Confirmed => None,
@@ -237,9 +343,18 @@ where
                     digest: transfer.digest,
                 }),
             running: self.vms.is_running(vm),
-            last_fault: self.vms.last_fault(vm).map(Refusal::number),
-            fuel_last: self.vms.fuel_last(vm),
-            memory: self.vms.memory(vm),
+            last_fault: last_fault.map(|(refusal, _)| refusal.number()),
+            fuel_last: usage.map(|usage| usage.fuel_last),
+            memory: usage.map(|usage| usage.memory),
+            fuel_max: usage.map(|usage| usage.fuel_max),
+            memory_max: usage.map(|usage| usage.memory_max),
+            starts: Some(self.vms.starts(vm)),
+            uptime: self.vms.uptime(vm).map(|milliseconds| milliseconds / 1000),
+            last_cause: last_fault.map(|(_, cause)| cause.clone()),
         }
     }
+}
+
+fn faulty(fault: Fault) -> Refusal {
+    refuse::because(VM_RUN, &fault, fault.refusal())
 }

@@ -1,9 +1,9 @@
 //! The persistent capsules: started from flash, called, started again after a
 //! fault, and put back when a trial fails.
 
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use core::fmt::Debug;
+use core::fmt::{self, Debug};
 
 use embedded_storage::nor_flash::NorFlash;
 use sealift_manifest::{Kind, MAX_HEAD, Manifest, Payload, Verified};
@@ -11,8 +11,9 @@ use sealift_storage::{Error as StoreError, Lease, Phase, SlotId, SlotInfo, Store
 use sealift_wire::Refusal;
 
 use crate::acceptance::Acceptance;
-use crate::capsule::{Activity, Answer, ArtifactBytes, Fault, Host, Persistent, ReadError};
+use crate::capsule::{ArtifactBytes, Fault, Host, Persistent, ReadError, Usage};
 use crate::refuse;
+use crate::turns::{Doing, Outcome, Turn};
 
 /// Starts that a trial has before it is given up.
 pub(crate) const TRIES: u8 = 3;
@@ -21,39 +22,88 @@ pub(crate) const TRIES: u8 = 3;
 pub(crate) struct Supervisor<F, H: Host, const N: usize, const W: usize> {
     pub(crate) store: Store<F, N, W>,
     pub(crate) acceptance: Acceptance,
-    host: H,
-    running: [Option<Running<H>>; N],
-    last_fault: [Option<Refusal>; N],
-    fuel_last: [Option<u64>; N],
+    pub(crate) host: H,
+    /// The time of the device, in milliseconds.
+    pub(crate) now: u64,
+    /// How long a start or a call may take, waiting included, in milliseconds.
+    pub(crate) time_limit: u64,
+    pub(crate) places: [Place<H>; N],
 }
 
-/// A capsule that runs, and the slot that it was started from.
-struct Running<H: Host> {
-    capsule: Persistent<H>,
-    lease: Lease,
+/// What there is of a component in RAM.
+pub(crate) struct Place<H: Host> {
+    pub(crate) doing: Doing<H>,
+    /// Since when it has been doing that.
+    pub(crate) since: u64,
+    /// What ended without a turn of its own and is still to be told.
+    pub(crate) over: Option<Outcome>,
+    /// Keeps the slot of the instance as it is.
+    lease: Option<Lease>,
+    pub(crate) usage: Option<Usage>,
+    /// The paths that the instance reported.
+    resources: Vec<String>,
+    /// When the instance was started.
+    started: u64,
+    starts: u32,
+    last_fault: Option<(Refusal, String)>,
 }
 
-/// Why a capsule did not start.
-enum Failure {
+/// Which start it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Start {
+    sequence: u64,
+    trial: bool,
+    /// Of the previous capsule, in the place of a damaged one. Nothing is
+    /// written before it runs: two bad slots would take turns at each call.
+    instead: bool,
+}
+
+/// Why a capsule did not start, or did not answer.
+pub(crate) enum Failure {
     /// What is in the slot is not, or no longer, what may run here.
     Unacceptable(Refusal),
     /// The capsule itself failed.
     Fault(Fault),
+    /// It had all its time.
+    TookTooLong,
+}
+
+/// What came of an attempt to call a capsule.
+pub(crate) enum Call {
+    /// It works on it.
+    Begun,
+    /// It is being started, or works on something else.
+    Later,
 }
 
 impl<F: NorFlash, H: Host, const N: usize, const W: usize> Supervisor<F, H, N, W>
 where
     F::Error: Debug,
 {
-    /// Starts every capsule that is active in the store.
-    pub(crate) fn boot(store: Store<F, N, W>, acceptance: Acceptance, host: H) -> Self {
+    /// Begins to start every capsule that is active in the store.
+    pub(crate) fn boot(
+        store: Store<F, N, W>,
+        acceptance: Acceptance,
+        host: H,
+        time_limit: u64,
+    ) -> Self {
         let mut supervisor = Self {
             store,
             acceptance,
             host,
-            running: [const { None }; N],
-            last_fault: [None; N],
-            fuel_last: [None; N],
+            now: 0,
+            time_limit,
+            places: core::array::from_fn(|_| Place {
+                doing: Doing::Nothing,
+                since: 0,
+                over: None,
+                lease: None,
+                usage: None,
+                resources: Vec::new(),
+                started: 0,
+                starts: 0,
+                last_fault: None,
+            }),
         };
         for vm in 0..N {
             supervisor.start(vm);
@@ -81,85 +131,97 @@ where
         self.store.status(vm)?.previous
     }
 
-    /// Whether the capsule of `vm` is in RAM.
+    /// Whether the capsule of `vm` runs.
     pub(crate) fn is_running(&self, vm: usize) -> bool {
-        matches!(self.running.get(vm), Some(Some(_)))
+        let place = self.places.get(vm);
+        place.is_some_and(|place| matches!(place.doing, Doing::Ready(_) | Doing::Answering(_)))
     }
 
-    /// The reason for which a capsule of `vm` was last stopped.
-    pub(crate) fn last_fault(&self, vm: usize) -> Option<Refusal> {
-        self.last_fault.get(vm).copied().flatten()
+    /// Whether the capsule of `vm` is being started.
+    pub(crate) fn is_starting(&self, vm: usize) -> bool {
+        let place = self.places.get(vm);
+        place.is_some_and(|place| matches!(place.doing, Doing::Starting(..)))
     }
 
-    /// Fuel that the last call used.
-    pub(crate) fn fuel_last(&self, vm: usize) -> Option<u64> {
-        self.fuel_last.get(vm).copied().flatten()
+    /// The reason for which a capsule of `vm` was last stopped, and what the
+    /// log said of it.
+    pub(crate) fn last_fault(&self, vm: usize) -> Option<&(Refusal, String)> {
+        self.places.get(vm)?.last_fault.as_ref()
     }
 
-    /// Linear memory that the capsule has now, in bytes.
-    pub(crate) fn memory(&self, vm: usize) -> Option<u32> {
-        let running = self.running.get(vm)?.as_ref()?;
-        Some(running.capsule.usage().memory)
+    /// What the running capsule has used.
+    pub(crate) fn usage(&self, vm: usize) -> Option<Usage> {
+        self.places.get(vm)?.usage
+    }
+
+    /// How often a capsule of `vm` was started.
+    pub(crate) fn starts(&self, vm: usize) -> u32 {
+        self.places.get(vm).map_or(0, |place| place.starts)
+    }
+
+    /// How long the capsule has been running, in milliseconds.
+    pub(crate) fn uptime(&self, vm: usize) -> Option<u64> {
+        let place = self.places.get(vm).filter(|_| self.is_running(vm))?;
+        Some(self.now.saturating_sub(place.started))
     }
 
     /// The paths that the capsule of `vm` reported.
     pub(crate) fn resources(&self, vm: usize) -> &[String] {
-        match self.running.get(vm) {
-            Some(Some(running)) => running.capsule.resources(),
-            _ => &[],
-        }
+        self.places.get(vm).map_or(&[], |place| &place.resources)
     }
 
-    /// Calls the capsule of `vm` with a request. After a fault it is started
-    /// anew, or put back if it was a trial without tries left.
-    pub(crate) fn call(&mut self, vm: usize, code: u8, message: &[u8]) -> Result<Answer, Refusal> {
-        if !self.is_running(vm) {
+    /// Calls the capsule of `vm` with a request; starts it if there is no
+    /// instance.
+    pub(crate) fn call(&mut self, vm: usize, code: u8, message: &[u8]) -> Result<Call, Refusal> {
+        if !self.is_running(vm) && !self.is_starting(vm) {
             self.start(vm);
         }
-        let Running { capsule, lease } = self
-            .running
-            .get_mut(vm)
-            .and_then(Option::take)
-            .ok_or(Refusal::NoCapsule)?;
-        let (capsule, answer) = match capsule.call(code, message) {
-            Ok(activity) => {
-                let called = activity.finish();
-                (called.capsule, called.answer)
-            }
-            Err((capsule, fault)) => (capsule, Err(fault)),
-        };
-        if let Some(last) = self.fuel_last.get_mut(vm) {
-            *last = Some(capsule.usage().fuel_last);
-        }
-        if let Some(place) = self.running.get_mut(vm) {
-            *place = Some(Running { capsule, lease });
-        }
-        match answer {
-            Ok(answer) => Ok(answer),
-            // The caller's fault: the capsule has not seen it.
-            Err(fault @ Fault::RequestTooLong) => {
-                Err(refuse::because(self.name(vm), &fault, fault.refusal()))
-            }
-            Err(fault) => {
-                let refusal = self.note(vm, &Failure::Fault(fault));
-                self.stop(vm);
-                if self.on_trial(vm) {
-                    self.start(vm);
+        let name = self.name(vm);
+        let place = self.places.get_mut(vm).ok_or(Refusal::NoCapsule)?;
+        match core::mem::replace(&mut place.doing, Doing::Nothing) {
+            Doing::Nothing => Err(Refusal::NoCapsule),
+            Doing::Ready(capsule) => match capsule.call(code, message) {
+                Ok(activity) => {
+                    place.doing = Doing::Answering(activity);
+                    place.since = self.now;
+                    Ok(Call::Begun)
                 }
-                Err(refusal)
+                // The caller's fault: the capsule has not seen it.
+                Err((capsule, fault)) => {
+                    place.doing = Doing::Ready(capsule);
+                    Err(refuse::because(name, &fault, fault.refusal()))
+                }
+            },
+            busy => {
+                place.doing = busy;
+                Ok(Call::Later)
             }
         }
     }
 
-    /// Stops the capsule of `vm`, if it runs, and frees its slot.
+    /// Ends the instance of `vm`, if there is one, and frees its slot.
     pub(crate) fn stop(&mut self, vm: usize) {
-        if let Some(running) = self.running.get_mut(vm).and_then(Option::take) {
-            self.release(vm, running);
+        let name = self.name(vm);
+        let Some(place) = self.places.get_mut(vm) else {
+            return;
+        };
+        // The instance goes first: until then it may read its slot.
+        match core::mem::replace(&mut place.doing, Doing::Nothing) {
+            Doing::Answering(_) => place.over = Some(Outcome::Answered(Err(Refusal::Stopped))),
+            Doing::Starting(..) => place.over = Some(Outcome::Settled),
+            Doing::Nothing | Doing::Ready(_) => {}
+        }
+        place.usage = None;
+        place.resources = Vec::new();
+        if let Some(lease) = place.lease.take()
+            && let Err(error) = self.store.give_back(lease)
+        {
+            log::error!("{name}: {error:?}");
         }
     }
 
-    /// Starts the active capsule of `vm`. What fails on trial is put back,
-    /// and what is there then is started instead.
+    /// Begins to start the active capsule of `vm`. What fails on trial is put
+    /// back, and what is there then is started instead.
     pub(crate) fn start(&mut self, vm: usize) {
         self.stop(vm);
         // At most one trial to end, and then what was confirmed before it.
@@ -184,24 +246,86 @@ where
                     }
                 }
             }
-            let failure = match self.launch(vm, active.slot) {
-                Ok(running) => return self.runs(vm, running, active.sequence),
-                Err(failure) => failure,
+            let start = Start {
+                sequence: active.sequence,
+                trial,
+                instead: false,
             };
-            self.note(vm, &failure);
-            match failure {
-                // The flash failed, not the capsule: it is tried again with
-                // the next call, and a trial has so many tries.
-                Failure::Unacceptable(Refusal::Internal) => return,
-                _ if trial => {
-                    if !self.revert(vm) {
-                        return;
-                    }
-                }
-                // Damaged in its slot: better the previous one than none.
-                Failure::Unacceptable(_) => return self.fall_back(vm),
-                Failure::Fault(_) => return,
+            match self.launch(vm, active.slot, start) {
+                Ok(()) => return,
+                Err(failure) if !self.give_up(vm, start, &failure) => return,
+                Err(_) => {}
             }
+        }
+    }
+
+    /// A capsule has started.
+    pub(crate) fn started(
+        &mut self,
+        vm: usize,
+        start: Start,
+        capsule: Persistent<H>,
+    ) -> Turn<Outcome> {
+        let name = self.name(vm);
+        if start.instead {
+            if let Err(error) = self.store.rollback(vm) {
+                log::error!("{name}: cannot go back: {error:?}");
+                drop(capsule);
+                self.stop(vm);
+                return Turn::Over(Outcome::Settled);
+            }
+            log::warn!("{name}: went back to the previous capsule");
+        }
+        log::info!("{name}: runs, sequence number {}", start.sequence);
+        let now = self.now;
+        if let Some(place) = self.places.get_mut(vm) {
+            place.usage = Some(capsule.usage());
+            place.resources = capsule.resources().to_vec();
+            place.started = now;
+            place.doing = Doing::Ready(capsule);
+        }
+        Turn::Over(Outcome::Settled)
+    }
+
+    /// A capsule has not started; perhaps another one is being started instead.
+    pub(crate) fn not_started(
+        &mut self,
+        vm: usize,
+        start: Start,
+        failure: &Failure,
+    ) -> Turn<Outcome> {
+        if let Some(place) = self.places.get_mut(vm) {
+            place.doing = Doing::Nothing;
+        }
+        self.stop(vm);
+        if self.give_up(vm, start, failure) {
+            self.start(vm);
+        }
+        match self.is_starting(vm) {
+            true => Turn::Again,
+            false => Turn::Over(Outcome::Settled),
+        }
+    }
+
+    /// Draws the consequences of a start that failed; says whether another
+    /// capsule is active now and is to be started.
+    fn give_up(&mut self, vm: usize, start: Start, failure: &Failure) -> bool {
+        if start.instead {
+            failure.log(self.name(vm));
+            return false;
+        }
+        self.note(vm, failure);
+        match failure {
+            // The flash failed, not the capsule: it is tried again with the
+            // next call, and a trial has so many tries.
+            Failure::Unacceptable(Refusal::Internal) => false,
+            _ if start.trial => self.revert(vm),
+            // Damaged in its slot: better the previous one than none.
+            Failure::Unacceptable(_) => {
+                self.fall_back(vm);
+                false
+            }
+            Failure::Fault(_) | Failure::TookTooLong => false,
         }
     }
 
@@ -241,7 +365,8 @@ where
         Ok(buffer)
     }
 
-    fn launch(&mut self, vm: usize, slot: SlotId) -> Result<Running<H>, Failure> {
+    /// Checks what is in `slot` and begins to start it.
+    fn launch(&mut self, vm: usize, slot: SlotId, start: Start) -> Result<(), Failure> {
         let name = self.name(vm);
         let head = self.head(vm, slot).map_err(Failure::Unacceptable)?;
         let manifest = self
@@ -255,32 +380,20 @@ where
         let payload = self
             .payload(vm, slot, &manifest)
             .map_err(Failure::Unacceptable)?;
-        let capsule = Persistent::start(&manifest, payload, self.host.clone())
-            .and_then(Activity::finish)
-            .map_err(Failure::Fault)?;
+        let activity =
+            Persistent::start(&manifest, payload, self.host.clone()).map_err(Failure::Fault)?;
         let lease = self
             .store
             .lend(vm, slot)
             .map_err(|error| Failure::Unacceptable(refuse::store(name, &error)))?;
-        Ok(Running { capsule, lease })
-    }
-
-    /// Takes note that a capsule runs.
-    fn runs(&mut self, vm: usize, running: Running<H>, sequence: u64) {
-        log::info!("{}: runs, sequence number {sequence}", self.name(vm));
-        if let Some(place) = self.running.get_mut(vm) {
-            *place = Some(running);
+        let now = self.now;
+        if let Some(place) = self.places.get_mut(vm) {
+            place.doing = Doing::Starting(activity, start);
+            place.since = now;
+            place.lease = Some(lease);
+            place.starts = place.starts.saturating_add(1);
         }
-    }
-
-    /// Ends an instance and frees its slot.
-    fn release(&mut self, vm: usize, running: Running<H>) {
-        let Running { capsule, lease } = running;
-        // The instance goes first: until then it may read its slot.
-        drop(capsule);
-        if let Err(error) = self.store.give_back(lease) {
-            log::error!("{}: {error:?}", self.name(vm));
-        }
+        Ok(())
     }
 
     /// Ends the trial of `vm`; says whether the store did it.
@@ -294,43 +407,32 @@ where
         result.is_ok()
     }
 
-    /// Goes back from a confirmed capsule that may not run to the previous
-    /// one, if that runs. Nothing is written before it does: two bad slots
-    /// would take turns at each call.
+    /// Begins to go back from a confirmed capsule that may not run to the
+    /// previous one.
     fn fall_back(&mut self, vm: usize) {
-        let name = self.name(vm);
         let Some(previous) = self.previous(vm) else {
             return;
         };
-        let running = match self.launch(vm, previous.slot) {
-            Ok(running) => running,
-            Err(failure) => {
-                failure.log(name);
-                return;
-            }
+        let start = Start {
+            sequence: previous.sequence,
+            trial: false,
+            instead: true,
         };
-        match self.store.rollback(vm) {
-            Ok(()) => {
-                log::warn!("{name}: went back to the previous capsule");
-                self.runs(vm, running, previous.sequence);
-            }
-            Err(error) => {
-                log::error!("{name}: cannot go back: {error:?}");
-                self.release(vm, running);
-            }
+        if let Err(failure) = self.launch(vm, previous.slot, start) {
+            failure.log(self.name(vm));
         }
     }
 
-    fn on_trial(&self, vm: usize) -> bool {
+    pub(crate) fn on_trial(&self, vm: usize) -> bool {
         let active = self.active(vm);
         active.is_some_and(|active| matches!(active.phase, Phase::Trial { .. }))
     }
 
     /// Logs and remembers why a capsule stopped.
-    fn note(&mut self, vm: usize, failure: &Failure) -> Refusal {
+    pub(crate) fn note(&mut self, vm: usize, failure: &Failure) -> Refusal {
         let refusal = failure.log(self.name(vm));
-        if let Some(last) = self.last_fault.get_mut(vm) {
-            *last = Some(refusal);
+        if let Some(place) = self.places.get_mut(vm) {
+            place.last_fault = Some((refusal, failure.to_string()));
         }
         refusal
     }
@@ -348,6 +450,20 @@ impl Failure {
                 log::warn!("{name}: {fault}");
                 fault.refusal()
             }
+            Self::TookTooLong => {
+                log::warn!("{name}: {}", Refusal::TookTooLong);
+                Refusal::TookTooLong
+            }
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unacceptable(refusal) => write!(f, "{refusal}"),
+            Self::Fault(fault) => write!(f, "{fault}"),
+            Self::TookTooLong => write!(f, "{}", Refusal::TookTooLong),
         }
     }
 }

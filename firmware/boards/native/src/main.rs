@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use clap::Parser;
 use rand_core::OsRng;
-use sealift_core::{Acceptance, Config, Device, Limits};
+use sealift_core::{Acceptance, Config, Device, Limits, Step};
 use sealift_engine::{DEFAULT_CLASS_ID, DEFAULT_VENDOR_ID};
 use sealift_oscore::MAX_DATAGRAM;
 use sealift_storage::Layout;
@@ -42,7 +42,13 @@ const LIMITS: Limits = Limits {
 /// The largest ephemeral capsule with its input.
 const JOB_LIMIT: usize = 256 * 1024;
 
-/// How long the socket is listened to before time is let pass.
+/// How long a capsule may take for a start, a call or a job.
+const TIME_LIMIT_MS: u64 = 60_000;
+/// How long a security context may be idle.
+const SESSION_IDLE_MS: u64 = 24 * 60 * 60 * 1000;
+
+/// How long the socket is listened to at the most before the device has its
+/// turn.
 const TICK: Duration = Duration::from_millis(500);
 
 /// Failures of the socket in a row after which the device gives up.
@@ -92,6 +98,8 @@ fn boot(arguments: &Arguments) -> Result<NativeDevice> {
         identity,
         layout,
         job_limit: JOB_LIMIT,
+        time_limit: TIME_LIMIT_MS,
+        session_idle: SESSION_IDLE_MS,
     };
     let host = NativeHost::new(
         arguments.led.clone(),
@@ -103,27 +111,38 @@ fn boot(arguments: &Arguments) -> Result<NativeDevice> {
 
 fn serve(device: &mut NativeDevice, socket: &UdpSocket) -> Result<()> {
     let start = Instant::now();
+    let now = || u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
     let mut incoming = [0; 2 * MAX_DATAGRAM];
     let mut outgoing = [0; MAX_DATAGRAM];
-    socket.set_read_timeout(Some(TICK))?;
     let mut failures = 0;
     loop {
+        let until = loop {
+            match device.poll(now(), &mut outgoing) {
+                Step::Send(to, length) => send(socket, outgoing.get(..length), to),
+                Step::Wait(until) => break until,
+            }
+        };
+        let rest = Duration::from_millis(until.saturating_sub(now()));
+        // Zero would be for ever.
+        socket.set_read_timeout(Some(rest.clamp(Duration::from_micros(1), TICK)))?;
         let received = socket.recv_from(&mut incoming);
-        let now = u64::try_from(start.elapsed().as_millis())?;
         if let Some((length, peer)) = datagram(received, &mut failures)? {
             let datagram = incoming.get(..length).unwrap_or_default();
-            let length = device.handle_datagram(now, peer, datagram, &mut outgoing);
-            let answer = outgoing.get(..length).unwrap_or_default();
-            if !answer.is_empty()
-                && let Err(error) = socket.send_to(answer, peer)
-            {
-                log::warn!("cannot send to {peer}: {error}");
-            }
+            let length = device.handle_datagram(now(), peer, datagram, &mut outgoing);
+            send(socket, outgoing.get(..length), peer);
         }
-        device.tick(now);
         if failures > 0 {
             std::thread::sleep(TICK);
         }
+    }
+}
+
+fn send(socket: &UdpSocket, datagram: Option<&[u8]>, to: SocketAddr) {
+    let datagram = datagram.unwrap_or_default();
+    if !datagram.is_empty()
+        && let Err(error) = socket.send_to(datagram, to)
+    {
+        log::warn!("cannot send to {to}: {error}");
     }
 }
 

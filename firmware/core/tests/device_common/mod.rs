@@ -14,7 +14,7 @@ use std::rc::Rc;
 use ed25519_compact::{KeyPair, Seed};
 use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use rand_core::OsRng;
-use sealift_core::{Acceptance, Config, Device, Limits, Policy, Roles};
+use sealift_core::{Acceptance, Config, Device, Limits, Policy, Roles, Step};
 use sealift_manifest::{InvokeSpec, Kind, ManifestSpec, PublicKey, Sign, build_envelope};
 use sealift_oscore::coap::{BlockOption, Code, Header, Kind as Type, Message, Writer, number};
 use sealift_oscore::{ClientContext, ClientHandshake, Identity, MAX_DATAGRAM, client};
@@ -27,6 +27,8 @@ use capsules::{Board, Capsule};
 pub(crate) const PAGE: usize = 1024;
 pub(crate) const WORD: usize = 4;
 const SLOT_PAGES: u16 = 24;
+pub(crate) const TIME_LIMIT: u64 = 60_000;
+pub(crate) const SESSION_IDLE: u64 = 24 * 60 * 60 * 1000;
 const NAMES: [&str; 2] = ["vm1", "vm2"];
 
 /// Flash that the test can still reach while the device has it.
@@ -110,6 +112,8 @@ pub(crate) struct Rig {
     credential: sealift_oscore::Credential,
     pub(crate) op: Identity,
     pub(crate) app: Identity,
+    /// The time, in milliseconds, and what the capsules' board says.
+    pub(crate) now: u64,
 }
 
 /// A peer with a security context.
@@ -220,6 +224,7 @@ impl Rig {
             credential,
             op,
             app,
+            now: 0,
         }
     }
 
@@ -228,6 +233,7 @@ impl Rig {
         self.flash.0.borrow_mut().power_on();
         let identity = Identity::new(&self.identity, self.credential.clone()).unwrap();
         self.device = boot(&self.flash, &self.board, identity, &self.op, &self.app);
+        self.rest();
     }
 
     /// Makes a key exchange as `identity`, from this port.
@@ -268,11 +274,52 @@ impl Rig {
         (message.code == Code::CHANGED).then(|| message.payload.to_vec())
     }
 
-    /// Hands a datagram to the device.
+    /// Hands a datagram to the device; returns its answer, and should it send
+    /// that later, waits for it.
     pub(crate) fn send(&mut self, from: SocketAddr, datagram: &[u8]) -> Vec<u8> {
+        let at_once = self.hand(from, datagram);
+        let empty = Message::parse(&at_once).is_ok_and(|message| message.code == Code::EMPTY);
+        let kind = Message::parse(datagram).map(|message| message.kind);
+        if !empty || at_once[0] >> 4 & 3 != 2 || kind != Ok(Type::Confirmable) {
+            return at_once;
+        }
+        loop {
+            let (to, response) = self.sent().expect("a separate response");
+            if to == from {
+                let [_, _, high, low, ..] = response[..] else {
+                    panic!("{response:?}");
+                };
+                let nothing = self.hand(from, &[0x60, 0, high, low]);
+                assert!(nothing.is_empty());
+                return response;
+            }
+        }
+    }
+
+    /// Hands a datagram to the device; returns what it sends at once.
+    pub(crate) fn hand(&mut self, from: SocketAddr, datagram: &[u8]) -> Vec<u8> {
         let mut out = [0; MAX_DATAGRAM];
-        let length = self.device.handle_datagram(0, from, datagram, &mut out);
+        let length = self
+            .device
+            .handle_datagram(self.now, from, datagram, &mut out);
         out[..length].to_vec()
+    }
+
+    /// What the device sends by itself, before it waits for something.
+    pub(crate) fn sent(&mut self) -> Option<(SocketAddr, Vec<u8>)> {
+        let mut out = [0; MAX_DATAGRAM];
+        loop {
+            match self.device.poll(self.now, &mut out) {
+                Step::Send(to, length) => return Some((to, out[..length].to_vec())),
+                Step::Wait(until) if until > self.now => return None,
+                Step::Wait(_) => {}
+            }
+        }
+    }
+
+    /// Lets the device work until it waits for something.
+    pub(crate) fn rest(&mut self) {
+        while self.sent().is_some() {}
     }
 
     /// One protected request.
@@ -439,6 +486,8 @@ fn boot(
         identity,
         layout: Layout::new(0, SLOT_PAGES, NAMES),
         job_limit: 64 * 1024,
+        time_limit: TIME_LIMIT,
+        session_idle: SESSION_IDLE,
     };
     match Device::boot(config, flash.clone(), OsRng, board.clone()) {
         Ok(device) => device,
