@@ -16,7 +16,8 @@ const HEADINGS: [&str; 8] = [
     "TRANSFER",
 ];
 
-/// A table with a line for each component.
+/// A table with a line for each component, and below it what is known of the
+/// capsules that run or have failed.
 #[must_use]
 pub fn table(components: &[ComponentStatus]) -> String {
     let mut rows = vec![HEADINGS.map(str::to_owned)];
@@ -36,7 +37,34 @@ pub fn table(components: &[ComponentStatus]) -> String {
         out.push_str(line.trim_end());
         out.push('\n');
     }
+    for line in components.iter().flat_map(details) {
+        out.push_str(&line);
+        out.push('\n');
+    }
     out
+}
+
+fn details(status: &ComponentStatus) -> Vec<String> {
+    let name = printable(status.name.as_bytes());
+    let mut lines = Vec::new();
+    if let (true, Some(seconds)) = (status.running, status.uptime) {
+        let figure = |value: Option<u64>| value.map_or("?".into(), |value| value.to_string());
+        lines.push(format!(
+            "{name}: running for {seconds} s, start {}; fuel {} (most {}); memory {} bytes (most {})",
+            figure(status.starts.map(u64::from)),
+            figure(status.fuel_last),
+            figure(status.fuel_max),
+            figure(status.memory.map(u64::from)),
+            figure(status.memory_max.map(u64::from)),
+        ));
+    }
+    if let Some(number) = status.last_fault {
+        let text = Refusal::from_number(number).map_or("unknown", Refusal::text);
+        let cause = status.last_cause.as_deref().unwrap_or(text);
+        let cause = printable(cause.as_bytes());
+        lines.push(format!("{name}: last stopped because: {cause} [{number}]"));
+    }
+    lines
 }
 
 /// One line on a component, such as `vm1: sequence 7, trial (3 starts left)`.
@@ -59,6 +87,7 @@ pub fn device_json(status: &DeviceStatus) -> serde_json::Result<String> {
         profile: &status.profile,
         vendor_id: hex::encode(status.vendor_id),
         class_id: hex::encode(status.class_id),
+        uptime: status.uptime,
         components: status.components.iter().map(ComponentJson::new).collect(),
     })
 }
@@ -124,6 +153,7 @@ struct DeviceJson<'a> {
     profile: &'a str,
     vendor_id: String,
     class_id: String,
+    uptime: Option<u64>,
     components: Vec<ComponentJson<'a>>,
 }
 
@@ -139,9 +169,13 @@ struct ComponentJson<'a> {
     tries_left: Option<u8>,
     transfer: Option<TransferJson>,
     running: bool,
-    last_fault: Option<FaultJson>,
+    last_fault: Option<FaultJson<'a>>,
     fuel_last: Option<u64>,
+    fuel_max: Option<u64>,
     memory: Option<u32>,
+    memory_max: Option<u32>,
+    starts: Option<u32>,
+    uptime: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -153,9 +187,10 @@ struct TransferJson {
 }
 
 #[derive(Serialize)]
-struct FaultJson {
+struct FaultJson<'a> {
     number: u8,
     text: Option<&'static str>,
+    cause: Option<&'a str>,
 }
 
 impl<'a> ComponentJson<'a> {
@@ -179,9 +214,14 @@ impl<'a> ComponentJson<'a> {
             last_fault: status.last_fault.map(|number| FaultJson {
                 number,
                 text: Refusal::from_number(number).map(Refusal::text),
+                cause: status.last_cause.as_deref(),
             }),
             fuel_last: status.fuel_last,
+            fuel_max: status.fuel_max,
             memory: status.memory,
+            memory_max: status.memory_max,
+            starts: status.starts,
+            uptime: status.uptime,
         }
     }
 }
@@ -212,6 +252,11 @@ mod tests {
             last_fault: None,
             fuel_last: None,
             memory: None,
+            fuel_max: None,
+            memory_max: None,
+            starts: None,
+            uptime: None,
+            last_cause: None,
         };
         let trial = ComponentStatus {
             name: "vm2\x1b".into(),
@@ -223,7 +268,15 @@ mod tests {
             previous: Some(11),
             tries_left: Some(2),
             transfer: None,
+            running: true,
             last_fault: Some(60),
+            last_cause: Some("trapped\x1b".into()),
+            fuel_last: Some(12),
+            fuel_max: Some(34),
+            memory: Some(8192),
+            memory_max: Some(8448),
+            starts: Some(2),
+            uptime: Some(60),
             ..empty.clone()
         };
         vec![empty, trial]
@@ -237,6 +290,8 @@ mod tests {
 COMPONENT  STATE                  SLOT  SEQUENCE  FLOOR  HIGHEST  PREVIOUS  TRANSFER
 vm1        empty                  -     -         0      0        -         4096 of 9000 bytes of sequence 7
 vm2\u{fffd}       trial (2 starts left)  B     12        3      12       11        -
+vm2\u{fffd}: running for 60 s, start 2; fuel 12 (most 34); memory 8192 bytes (most 8448)
+vm2\u{fffd}: last stopped because: trapped\u{fffd} [60]
 "
         );
     }
@@ -247,6 +302,7 @@ vm2\u{fffd}       trial (2 starts left)  B     12        3      12       11     
             profile: "p".into(),
             vendor_id: [1; 16],
             class_id: [2; 16],
+            uptime: Some(1),
             components: components(),
         };
         let json: serde_json::Value = serde_json::from_str(&device_json(&status).unwrap()).unwrap();

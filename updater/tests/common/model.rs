@@ -180,6 +180,11 @@ impl Default for Model {
                 last_fault: None,
                 fuel_last: None,
                 memory: None,
+                fuel_max: None,
+                memory_max: None,
+                starts: None,
+                uptime: None,
+                last_cause: None,
             },
             active: None,
             transfer: None,
@@ -238,6 +243,7 @@ impl Model {
                     vendor_id: [1; 16],
                     class_id: [2; 16],
                     components: vec![self.component()],
+                    uptime: None,
                 };
                 self.output_of(request, Code::CONTENT, status.to_cbor())
             }
