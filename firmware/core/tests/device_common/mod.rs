@@ -8,6 +8,7 @@
 pub(crate) mod capsules;
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
@@ -112,8 +113,12 @@ pub(crate) struct Rig {
     credential: sealift_oscore::Credential,
     pub(crate) op: Identity,
     pub(crate) app: Identity,
+    /// Another deployer.
+    pub(crate) second: Identity,
     /// The time, in milliseconds, and what the capsules' board says.
     pub(crate) now: u64,
+    /// What it sent by itself to others than the one who was listened to.
+    others: VecDeque<(SocketAddr, Vec<u8>)>,
 }
 
 /// A peer with a security context.
@@ -130,9 +135,17 @@ pub(crate) struct Answer {
     pub(crate) payload: Vec<u8>,
     pub(crate) block1: Option<BlockOption>,
     pub(crate) block2: Option<BlockOption>,
+    /// All options.
+    pub(crate) options: Vec<(u16, Vec<u8>)>,
 }
 
 impl Answer {
+    /// The value of an option.
+    pub(crate) fn option(&self, number: u16) -> Option<&[u8]> {
+        let mut options = self.options.iter();
+        Some(&options.find(|(known, _)| *known == number)?.1)
+    }
+
     pub(crate) fn is(&self, refusal: Refusal) -> bool {
         self.code.0 == refusal.code() && self.payload == refusal.to_string().into_bytes()
     }
@@ -212,10 +225,11 @@ impl Rig {
         let identity = Identity::generate("device", &mut OsRng).unwrap();
         let op = Identity::generate("op", &mut OsRng).unwrap();
         let app = Identity::generate("app", &mut OsRng).unwrap();
+        let second = Identity::generate("second", &mut OsRng).unwrap();
         let board = Board::default();
         let private = *identity.private_key();
         let credential = identity.credential().clone();
-        let device = boot(&flash, &board, identity, &op, &app);
+        let device = boot(&flash, &board, identity, &[&op, &second], &app);
         Self {
             device,
             flash,
@@ -224,7 +238,9 @@ impl Rig {
             credential,
             op,
             app,
+            second,
             now: 0,
+            others: VecDeque::new(),
         }
     }
 
@@ -232,7 +248,8 @@ impl Rig {
     pub(crate) fn reboot(&mut self) {
         self.flash.0.borrow_mut().power_on();
         let identity = Identity::new(&self.identity, self.credential.clone()).unwrap();
-        self.device = boot(&self.flash, &self.board, identity, &self.op, &self.app);
+        let deployers = [&self.op, &self.second];
+        self.device = boot(&self.flash, &self.board, identity, &deployers, &self.app);
         self.rest();
     }
 
@@ -261,6 +278,18 @@ impl Rig {
         self.connect(&app, 2000).unwrap()
     }
 
+    pub(crate) fn second(&mut self) -> Session {
+        let second = &self.second;
+        let second = Identity::new(second.private_key(), second.credential().clone()).unwrap();
+        self.connect(&second, 3000).unwrap()
+    }
+
+    /// Lets time pass, for the device and for the board.
+    pub(crate) fn pass(&mut self, milliseconds: u64) {
+        self.now += milliseconds;
+        self.board.services().clock += milliseconds;
+    }
+
     fn edhoc(&mut self, from: SocketAddr, mid: u16, payload: &[u8]) -> Option<Vec<u8>> {
         let header = Header {
             kind: Type::Confirmable,
@@ -283,9 +312,13 @@ impl Rig {
         if !empty || at_once[0] >> 4 & 3 != 2 || kind != Ok(Type::Confirmable) {
             return at_once;
         }
+        let mut others = VecDeque::new();
         loop {
             let (to, response) = self.sent().expect("a separate response");
-            if to == from {
+            if to != from {
+                others.push_back((to, response));
+            } else {
+                self.others.append(&mut others);
                 let [_, _, high, low, ..] = response[..] else {
                     panic!("{response:?}");
                 };
@@ -307,6 +340,9 @@ impl Rig {
 
     /// What the device sends by itself, before it waits for something.
     pub(crate) fn sent(&mut self) -> Option<(SocketAddr, Vec<u8>)> {
+        if let Some(sent) = self.others.pop_front() {
+            return Some(sent);
+        }
         let mut out = [0; MAX_DATAGRAM];
         loop {
             match self.device.poll(self.now, &mut out) {
@@ -453,6 +489,11 @@ impl Session {
             payload: inner.payload.to_vec(),
             block1: inner.block1().unwrap(),
             block2: inner.block2().unwrap(),
+            options: inner
+                .options
+                .clone()
+                .map(|option| (option.number, option.value.to_vec()))
+                .collect(),
         })
     }
 
@@ -465,11 +506,13 @@ fn boot(
     flash: &Flash,
     board: &Board,
     identity: Identity,
-    op: &Identity,
+    deployers: &[&Identity],
     app: &Identity,
 ) -> TestDevice {
     let mut policy = Policy::default();
-    policy.allow(op.credential().clone(), Roles::DEPLOY);
+    for deployer in deployers {
+        policy.allow(deployer.credential().clone(), Roles::DEPLOY);
+    }
     policy.allow(app.credential().clone(), Roles::USE);
     let config = Config {
         acceptance: Acceptance {
