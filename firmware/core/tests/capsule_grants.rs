@@ -102,8 +102,9 @@ fn an_unknown_interface_is_refused_even_with_all_grants() {
         (func (export "run") (call $erase)))"#;
     let component = component(module, "w", Some(wit));
     let capsule = Capsule::of_component(&component, Kind::Ephemeral).grant(Grants::ALL);
-    // It is no capsule either, which is looked at first.
-    assert_eq!(capsule.check(), Err(Fault::NotACapsule("run")));
+    let unknown = Fault::UnknownImport("evil:thing/flash".into());
+    assert_eq!(capsule.check(), Err(unknown.clone()));
+    assert_eq!(capsule.run(&Board::default(), b""), Err(unknown));
 
     let wit = "
         package sealift:capsule@0.1.0;

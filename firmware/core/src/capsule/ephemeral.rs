@@ -10,16 +10,31 @@ use wasmtime::component::TypedFunc;
 use super::activity::Activity;
 use super::desk::HostDesk;
 use super::fault::Fault;
+use super::functions::{self, Call, Functions};
 use super::host::Host;
 use super::imports::clean;
+use super::load::{Held, Loaded};
 use super::runtime::{Instance, name};
 use super::{ArtifactBytes, MAX_OUTPUT};
 
 const JOB: &str = "sealift:capsule/job@0.1.0";
 const RUN: &str = "run";
 
-/// What an ephemeral capsule exports.
-pub(super) const EXPORTS: [(&str, &str); 1] = [(JOB, RUN)];
+/// Whether an artifact exports what an ephemeral capsule must.
+pub(super) fn exports<P: Held>(loaded: &Loaded<P>) -> Result<(), Fault> {
+    if loaded.exports(JOB, RUN) || Functions::of(loaded)?.is_some() {
+        return Ok(());
+    }
+    Err(Fault::NotACapsule(RUN))
+}
+
+/// What is to be done with an input.
+enum Task {
+    /// It goes to the capsule as it is.
+    Job(Vec<u8>),
+    /// It says which functions to call.
+    Calls(Vec<Call>),
+}
 
 type Run = TypedFunc<(Vec<u8>,), (Result<Vec<u8>, String>,)>;
 
@@ -29,13 +44,18 @@ pub struct Ephemeral;
 
 impl Ephemeral {
     /// Loads a capsule and runs it to completion, all on the fuel of one call.
-    /// Output that is longer than [`MAX_OUTPUT`] is not taken over: the run
-    /// ends with [`Fault::Trapped`].
+    /// Output that is longer than [`MAX_OUTPUT`] is not taken over.
+    ///
+    /// A capsule that exports the job interface gets the input as it is. For
+    /// one that exports plain functions it is text, one call a line: `NAME` or
+    /// `NAME NUMBER`; what they return is the output, line by line. Empty
+    /// input calls the only function there is.
     ///
     /// # Errors
     ///
-    /// At once, what is wrong with the payload. From the activity, what the
-    /// capsule did instead; or, as [`Fault::Job`], the error that it reported.
+    /// At once, what is wrong with the payload, or [`Fault::BadInput`]. From
+    /// the activity, what the capsule did instead; or, as [`Fault::Job`], the
+    /// error that it reported.
     pub fn run<H: Host>(
         manifest: &Verified<Manifest<'_>>,
         payload: Verified<Payload<ArtifactBytes>>,
@@ -45,13 +65,21 @@ impl Ephemeral {
         let (mut instance, imported) =
             Instance::new(manifest, Kind::Ephemeral, payload, MAX_OUTPUT)?;
         let desk = Box::new(HostDesk::new(host, name(manifest)));
-        let input = input.to_vec();
+        let task = match Functions::of(instance.loaded())? {
+            Some(functions) if !instance.loaded().exports(JOB, RUN) => {
+                Task::Calls(functions.calls(input)?)
+            }
+            _ => Task::Job(input.to_vec()),
+        };
         Ok(Activity::new(
             instance.hatch(),
             desk,
             async move {
                 instance.instantiate(imported).await?;
-                job(&mut instance, input).await
+                match task {
+                    Task::Job(input) => job(&mut instance, input).await,
+                    Task::Calls(calls) => functions::run(&mut instance, calls).await,
+                }
             },
             |output, mut desk| {
                 desk.end();

@@ -53,6 +53,15 @@ pub enum Fault {
     Job(String),
     /// It had a fault before and was not started anew.
     Stopped,
+    /// It exports this function, which a line of text cannot call or whose
+    /// result is none.
+    FunctionType(String),
+    /// The input of an ephemeral capsule calls no function of it: what is
+    /// wrong, and what there is.
+    BadInput(String),
+    /// An ephemeral capsule's functions returned more than
+    /// [`MAX_OUTPUT`](super::MAX_OUTPUT) bytes in all.
+    OutputTooLong,
 }
 
 /// Why a capsule trapped.
@@ -112,6 +121,19 @@ impl Fault {
             Self::RequestTooLong => 17,
             Self::Job(_) => 18,
             Self::Stopped => 19,
+            Self::FunctionType(_) => 20,
+            Self::BadInput(_) => 21,
+            Self::OutputTooLong => 22,
+        }
+    }
+
+    /// What may be told to who is allowed to run jobs, besides the refusal:
+    /// the capsule's own words, or what was wrong with the input.
+    #[must_use]
+    pub fn detail(&self) -> Option<&str> {
+        match self {
+            Self::Job(text) | Self::BadInput(text) => Some(text),
+            _ => None,
         }
     }
 
@@ -125,14 +147,15 @@ impl Fault {
             Self::Load(_) => Refusal::WrongProfile,
             Self::UnknownImport(_) | Self::Ungranted(_) => Refusal::Ungranted,
             Self::NotOffered(_) => Refusal::NotOffered,
-            Self::NotACapsule(_) => Refusal::NotACapsule,
+            Self::NotACapsule(_) | Self::FunctionType(_) => Refusal::NotACapsule,
             Self::WrongKind => Refusal::WrongKind,
             Self::Init(_) | Self::Declined => Refusal::InitFailed,
             Self::Trapped(_) => Refusal::Trapped,
             Self::OutOfFuel => Refusal::OutOfFuel,
             Self::OutOfMemory => Refusal::OutOfMemory,
             Self::StackOverflow => Refusal::StackOverflow,
-            Self::BadAnswer(_) => Refusal::BadAnswer,
+            Self::BadAnswer(_) | Self::OutputTooLong => Refusal::BadAnswer,
+            Self::BadInput(_) => Refusal::BadRequest,
             Self::RequestTooLong => Refusal::TooLarge,
             Self::Job(_) => Refusal::JobFailed,
             Self::Stopped => Refusal::NoCapsule,
@@ -162,6 +185,13 @@ impl fmt::Display for Fault {
             Self::RequestTooLong => f.write_str("the request is too long for a capsule"),
             Self::Job(message) => write!(f, "reported: {message}"),
             Self::Stopped => f.write_str("is stopped since an earlier fault"),
+            Self::FunctionType(name) => {
+                write!(f, "exports {name} with types that are no text")
+            }
+            Self::BadInput(what) => f.write_str(what),
+            Self::OutputTooLong => {
+                write!(f, "returned more than {} bytes", super::MAX_OUTPUT)
+            }
         }
     }
 }

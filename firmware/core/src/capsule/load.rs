@@ -14,8 +14,9 @@
 use core::ptr::NonNull;
 
 use sealift_manifest::{Payload, Verified};
+use wasmtime::component::types::{ComponentFunc, ComponentItem};
 use wasmtime::component::{
-    Component, ComponentExportIndex, ComponentNamedList, Lift, Linker, Lower, TypedFunc,
+    Component, ComponentExportIndex, ComponentNamedList, Func, Lift, Linker, Lower, TypedFunc,
 };
 use wasmtime::{AsContextMut, Engine, Result, Store, StoreContextMut};
 
@@ -90,6 +91,17 @@ impl<P: Held> Loaded<P> {
             .all(|(name, _)| each(name));
     }
 
+    /// Calls `each` with the functions that it exports outside of any
+    /// interface.
+    pub(super) fn functions(&self, mut each: impl FnMut(&str, &ComponentFunc)) {
+        let engine = self.component.engine();
+        for (name, export) in self.component.component_type().exports(engine) {
+            if let ComponentItem::ComponentFunc(ty) = &export.ty {
+                each(name, ty);
+            }
+        }
+    }
+
     /// Whether it exports this function of this interface.
     pub(super) fn exports(&self, interface: &str, function: &str) -> bool {
         export(&self.component, interface, function).is_some()
@@ -155,9 +167,17 @@ impl<T: Send + 'static> Running<T> {
             .ok()
     }
 
-    /// The engine that it runs on.
-    pub(super) fn engine(&self) -> &Engine {
-        self.loaded.engine()
+    /// A function that is exported outside of any interface, and how many
+    /// results it has.
+    pub(super) fn root_function(&mut self, name: &str) -> Option<(Func, usize)> {
+        let function = self.instance?.get_func(&mut self.store, name)?;
+        let results = function.ty(&self.store).results().len();
+        Some((function, results))
+    }
+
+    /// The artifact that it runs.
+    pub(super) const fn loaded(&self) -> &Loaded {
+        &self.loaded
     }
 
     /// The store, to call functions with.

@@ -48,6 +48,7 @@ mod desk;
 mod ephemeral;
 mod errand;
 mod fault;
+mod functions;
 mod host;
 mod imports;
 mod limits;

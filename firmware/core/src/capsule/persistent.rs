@@ -13,6 +13,7 @@ use super::answer::Answer;
 use super::desk::HostDesk;
 use super::fault::Fault;
 use super::host::Host;
+use super::load::{Held, Loaded};
 use super::runtime::{Instance, Usage, in_init, name};
 use super::{ArtifactBytes, MAX_MESSAGE, MAX_RESOURCES, MAX_TRANSFER};
 
@@ -21,8 +22,15 @@ const INITIALIZE: &str = "initialize-handler";
 const REPORT: &str = "report";
 const RUN: &str = "coap-run";
 
-/// What a persistent capsule exports.
-pub(super) const EXPORTS: [(&str, &str); 3] = [(GUEST, INITIALIZE), (GUEST, REPORT), (GUEST, RUN)];
+/// Whether an artifact exports what a persistent capsule must.
+pub(super) fn exports<P: Held>(loaded: &Loaded<P>) -> Result<(), Fault> {
+    for function in [INITIALIZE, REPORT, RUN] {
+        if !loaded.exports(GUEST, function) {
+            return Err(Fault::NotACapsule(function));
+        }
+    }
+    Ok(())
+}
 
 type Initialize = TypedFunc<(), (Result<(), ()>,)>;
 type Report = TypedFunc<(), (Result<Vec<String>, CoapErr>,)>;

@@ -55,14 +55,9 @@ fn load<P: Held>(
     let config = sealift_engine::config(sealift_engine::HOST, stack);
     let engine = Engine::new(&config).map_err(|error| Fault::Engine(text(&error)))?;
     let loaded = Loaded::new(&engine, payload).map_err(|error| Fault::Load(text(&error)))?;
-    let exports = match kind {
-        Kind::Persistent => &persistent::EXPORTS[..],
-        Kind::Ephemeral => &ephemeral::EXPORTS[..],
-    };
-    for (interface, function) in exports {
-        if !loaded.exports(interface, function) {
-            return Err(Fault::NotACapsule(function));
-        }
+    match kind {
+        Kind::Persistent => persistent::exports(&loaded)?,
+        Kind::Ephemeral => ephemeral::exports(&loaded)?,
     }
     let imported = imported(&loaded, manifest.invoke.grants)?;
     Ok((loaded, imported))
@@ -127,7 +122,7 @@ impl Instance {
     /// Instantiates. What the capsule does meanwhile belongs to its first
     /// call: it does not [begin](Instance::begin) anew.
     pub(super) async fn instantiate(&mut self, imported: Grants) -> Result<(), Fault> {
-        let mut linker = Linker::new(self.running.engine());
+        let mut linker = Linker::new(self.loaded().engine());
         link(&mut linker, imported).map_err(|error| Fault::Engine(text(&error)))?;
         self.begin();
         match self.running.instantiate(&linker).await {
@@ -159,6 +154,11 @@ impl Instance {
             memory_max: bytes(limiter.peak()),
         };
         result.map_err(|error| fault(&error, limiter.refused()))
+    }
+
+    /// The artifact that it is an instance of.
+    pub(super) const fn loaded(&self) -> &Loaded {
+        self.running.loaded()
     }
 
     /// The instance itself.

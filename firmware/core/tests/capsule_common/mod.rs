@@ -22,7 +22,7 @@ use sealift_manifest::{
 };
 use wasmtime::Engine;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
-use wit_parser::Resolve;
+use wit_parser::{PackageId, Resolve};
 
 /// A board of which a test can see what was asked of it.
 #[derive(Clone, Default)]
@@ -282,15 +282,30 @@ pub(crate) fn component(core: &str, world: &str, wit: Option<&str>) -> Vec<u8> {
             resolve.push_dir(dir).unwrap().0
         }
     };
+    encode(core, &resolve, package, world)
+}
+
+fn encode(core: &str, resolve: &Resolve, package: PackageId, world: &str) -> Vec<u8> {
     let world = resolve.select_world(&[package], Some(world)).unwrap();
     let mut core = wat::parse_str(core).unwrap();
-    embed_component_metadata(&mut core, &resolve, world, StringEncoding::UTF8).unwrap();
+    embed_component_metadata(&mut core, resolve, world, StringEncoding::UTF8).unwrap();
     ComponentEncoder::default()
         .validate(true)
         .module(&core)
         .unwrap()
         .encode()
         .unwrap()
+}
+
+/// An ephemeral capsule that exports plain functions, from the text of a core
+/// module and the items of its world.
+pub(crate) fn functions(core: &str, items: &str) -> Capsule {
+    let mut resolve = Resolve::default();
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../capsules/wit");
+    resolve.push_dir(dir).unwrap();
+    let wit = format!("package example:example; world capsule {{ {items} }}");
+    let package = resolve.push_str("capsule.wit", &wit).unwrap();
+    Capsule::of_component(&encode(core, &resolve, package, "capsule"), Kind::Ephemeral)
 }
 
 /// The parts of a persistent capsule that differ from one test to the next.
