@@ -14,6 +14,11 @@
         GETs, says so, waits for a line on standard input and GETs again: over
         the same session, and then, if that is refused, over a new one.
 
+    crowd.py --peer device.pub --uri URI pressed --cred op.cred PATH
+        GETs, says so, waits for a line on standard input and GETs again; then
+        over a new session as aiocoap makes it, and over one whose key exchange
+        brings back an Echo value.
+
 Prints one JSON object for each response.
 """
 
@@ -56,16 +61,33 @@ async def watch(options, opened):
     say("put", options.path, body, await upload)
 
 
+async def attempt(session, path):
+    try:
+        say("get", path, b"", await session.request("get", path))
+    except aiocoap.error.ResponseWrappingError as error:
+        print(json.dumps({"error": error.coapmessage.code.dotted}), flush=True)
+        return False
+    except aiocoap.error.Error as error:
+        print(json.dumps({"error": type(error).__name__}), flush=True)
+        return False
+    return True
+
+
 async def restart(options, opened):
     session = await opened(options.cred)
     say("get", options.path, b"", await session.request("get", options.path))
     await asyncio.to_thread(sys.stdin.readline)
-    try:
-        await session.request("get", options.path)
-    except aiocoap.error.Error as error:
-        print(json.dumps({"error": type(error).__name__}), flush=True)
-        again = await opened(options.cred)
-        say("get", options.path, b"", await again.request("get", options.path))
+    if not await attempt(session, options.path):
+        await attempt(await opened(options.cred), options.path)
+
+
+async def pressed(options, opened):
+    session = await opened(options.cred)
+    await attempt(session, options.path)
+    await asyncio.to_thread(sys.stdin.readline)
+    await attempt(session, options.path)
+    await attempt(await opened(options.cred), options.path)
+    await attempt(await opened(options.cred, echoing=True), options.path)
 
 
 def arguments():
@@ -90,15 +112,16 @@ def arguments():
     added.add_argument("--watcher", required=True, help="credential of the other one")
     added.add_argument("--szx", type=int, required=True, help="block size exponent")
     scene(restart, "path")
+    scene(pressed, "path")
     return parser.parse_args()
 
 
 async def run(options):
     sessions = []
 
-    async def opened(cred):
+    async def opened(cred, **more):
         session = await Session.open(
-            options.uri, cred, options.peer, timeout=options.timeout
+            options.uri, cred, options.peer, timeout=options.timeout, **more
         )
         sessions.append(session)
         return session

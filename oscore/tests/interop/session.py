@@ -10,6 +10,7 @@ import base64
 
 import aiocoap
 import aiocoap.edhoc
+import aiocoap.error
 import cbor2
 from aiocoap.optiontypes import BlockOption
 
@@ -41,6 +42,38 @@ def read(path):
         return file.read()
 
 
+class EchoingCredentials(aiocoap.edhoc.EdhocCredentials):
+    """Credentials whose key exchange brings back an Echo value that it is asked
+    for (RFC 9175, 2.3). aiocoap does that by itself inside OSCORE only, and
+    gives up a key exchange that is answered with 4.01."""
+
+    async def establish_context(self, wire, **rest):
+        return await super().establish_context(wire=EchoingWire(wire), **rest)
+
+
+class EchoingWire:
+    """What sends the messages of a key exchange."""
+
+    def __init__(self, wire):
+        self.wire, self.message = wire, None
+
+    def request(self, message):
+        asked = EchoingWire(self.wire)
+        asked.message = message
+        return asked
+
+    @property
+    async def response_raising(self):
+        response = await self.wire.request(self.message).response
+        if response.code == aiocoap.UNAUTHORIZED and response.opt.echo is not None:
+            again = self.message.copy(mid=None, token=None, echo=response.opt.echo)
+            again.remote = self.message.remote
+            response = await self.wire.request(again).response
+        if not response.code.is_successful():
+            raise aiocoap.error.ResponseWrappingError(response)
+        return response
+
+
 class Session:
     """One security context, made by the first request."""
 
@@ -49,11 +82,14 @@ class Session:
         self.remote = None
 
     @classmethod
-    async def open(cls, uri, cred, peer, style="by-value", timeout=30):
+    async def open(cls, uri, cred, peer, style="by-value", timeout=30, echoing=False):
         """Takes the files that `updater keygen` and the device have written."""
+        credentials = aiocoap.edhoc.EdhocCredentials
+        if echoing:
+            credentials = EchoingCredentials
         own = read(cred)
         context = await aiocoap.Context.create_client_context()
-        context.client_credentials[uri + "/*"] = aiocoap.edhoc.EdhocCredentials(
+        context.client_credentials[uri + "/*"] = credentials(
             suite=2,
             method=3,
             own_cred_style=style,

@@ -6,12 +6,18 @@
 
 mod common;
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Lines, Write};
+use std::net::UdpSocket;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Duration;
 
 use common::gate::Gate;
 use common::{Bench, V1, V2, v2};
+use rand_core::OsRng;
+use sealift_oscore::client::edhoc_post;
+use sealift_oscore::coap::{Code, Header, Kind, Message};
+use sealift_oscore::{ClientHandshake, MAX_DATAGRAM, pem};
 use serde_json::Value;
 use testbed::{Outcome, Sign, Workshop};
 
@@ -40,11 +46,49 @@ impl Python {
         Outcome::of(&self.0, bench.workshop.dir(), &[&fixed[..], args].concat()).unwrap()
     }
 
+    /// Runs a scene of `crowd.py` that waits for something.
+    fn scene(&self, bench: &Bench, args: &[&str]) -> Scene {
+        let mut child = Command::new(&self.0)
+            .args(["-B", &format!("{SCRIPTS}crowd.py"), "--peer", "device.pub"])
+            .args(["--uri", &bench.device.url()])
+            .args(args)
+            .current_dir(bench.workshop.dir())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let said = BufReader::new(child.stdout.take().unwrap()).lines();
+        Scene { child, said }
+    }
+
     /// Steps over one session, as `client.py` takes them.
     fn client(&self, bench: &Bench, credential: &str, args: &[&str]) -> Outcome {
         let credential = format!("{credential}.cred");
         let args = [&["--cred", &credential][..], args].concat();
         self.run(bench, "client.py", &bench.device.url(), &args)
+    }
+}
+
+/// A script that stops in between.
+struct Scene {
+    child: Child,
+    said: Lines<BufReader<ChildStdout>>,
+}
+
+impl Scene {
+    fn next(&mut self) -> Value {
+        let line = self.said.next().expect("the script has ended").unwrap();
+        serde_json::from_str(&line).unwrap()
+    }
+
+    fn go_on(&mut self) {
+        let stdin = self.child.stdin.as_mut().unwrap();
+        stdin.write_all(b"go on\n").unwrap();
+    }
+
+    fn end(mut self) {
+        assert!(self.said.next().is_none());
+        assert!(self.child.wait().unwrap().success());
     }
 }
 
@@ -228,28 +272,65 @@ fn one_aiocoap_uploads_while_another_reads_the_status() {
 fn aiocoap_shakes_hands_again_with_a_device_that_was_restarted() {
     let Some(python) = Python::find() else { return };
     let bench = Bench::with_v1();
-    let mut child = Command::new(&python.0)
-        .args(["-B", &format!("{SCRIPTS}crowd.py"), "--peer", "device.pub"])
-        .args(["--uri", &bench.device.url(), "restart", "--cred", "op.cred"])
-        .arg("/vm-control/vm1")
-        .current_dir(bench.workshop.dir())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
-    let mut next = || -> Value { serde_json::from_str(&said.next().unwrap().unwrap()).unwrap() };
-    let before = next();
+    let mut scene = python.scene(&bench, &["restart", "--cred", "op.cred", "/vm-control/vm1"]);
+    let before = scene.next();
     let bench = bench.restart();
-    child.stdin.take().unwrap().write_all(b"go on\n").unwrap();
+    scene.go_on();
     // 4.01, unprotected: the session is gone.
-    let refused = next();
+    let refused = scene.next();
     assert_eq!(text(&refused, "error"), "NotAProtectedMessage", "{refused}");
-    let after = next();
+    let after = scene.next();
     assert_eq!(text(&after, "code"), "2.05", "{after}");
     assert_eq!(before["payload"], after["payload"]);
-    assert!(child.wait().unwrap().success());
+    scene.end();
     bench.answers(V1);
+}
+
+/// A device that has many half-open key exchanges asks for an Echo. aiocoap
+/// answers that by itself inside a session, and not in a key exchange: then it
+/// fails, and at once. With a few lines more it succeeds.
+#[test]
+fn aiocoap_meets_a_device_that_asks_who_shakes_hands_for_an_echo() {
+    let Some(python) = Python::find() else { return };
+    let bench = Bench::with_v1();
+    let mut scene = python.scene(&bench, &["pressed", "--cred", "op.cred", "/vm-control/vm1"]);
+    let before = scene.next();
+    let crowd: Vec<UdpSocket> = std::iter::repeat_with(|| half_open(&bench))
+        .take(40)
+        .map_while(|(socket, code)| (code == Code::CHANGED).then_some(socket))
+        .collect();
+
+    assert!(crowd.len() < 40, "the device asked nobody");
+    scene.go_on();
+    // The session that was there goes on.
+    assert_eq!(scene.next(), before);
+    let refused = scene.next();
+    assert_eq!(text(&refused, "error"), "4.01", "{refused}");
+    assert_eq!(scene.next(), before);
+    scene.end();
+}
+
+/// Begins a key exchange, and says how it was answered.
+fn half_open(bench: &Bench) -> (UdpSocket, Code) {
+    let read = |name| std::fs::read_to_string(bench.workshop.path(name)).unwrap();
+    let own = pem::decode_identity(&read("op.cred")).unwrap();
+    let device = pem::decode_credential(&read("device.pub")).unwrap();
+    let (_, message_1) = ClientHandshake::start(&own, &device, &mut OsRng).unwrap();
+    let header = Header {
+        kind: Kind::Confirmable,
+        mid: 1,
+        token: &[],
+    };
+    let mut datagram = [0; MAX_DATAGRAM];
+    let length = edhoc_post(header, &message_1, &mut datagram).unwrap();
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let patience = Duration::from_secs(30);
+    socket.set_read_timeout(Some(patience)).unwrap();
+    socket.connect(bench.device.address()).unwrap();
+    socket.send(&datagram[..length]).unwrap();
+    let length = socket.recv(&mut datagram).unwrap();
+    let code = Message::parse(&datagram[..length]).unwrap().code;
+    (socket, code)
 }
 
 #[test]
