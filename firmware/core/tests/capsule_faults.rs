@@ -437,3 +437,42 @@ fn growing_by_single_bytes_ends() {
     assert!(running.call(GET, &[]).is_ok());
     assert_eq!(running.memory(), 10_000);
 }
+
+#[test]
+fn a_fault_says_in_which_function_it_happened() {
+    let fault = |run: &str, functions: &str| {
+        let capsule = persistent(Parts {
+            run,
+            functions,
+            ..Parts::default()
+        });
+        let called = capsule.start(&Board::default()).unwrap().calling(GET, &[]);
+        called.finish().answer.unwrap_err()
+    };
+    // Functions 0 to 3 are those that every capsule here has.
+    let own = "(func $own (export \"own\") unreachable) (func $other (loop br 0))";
+    for (run, index, what) in [
+        (
+            "unreachable",
+            3,
+            "trapped: wasm trap: wasm `unreachable` instruction executed",
+        ),
+        (
+            "(call $own)",
+            4,
+            "trapped: wasm trap: wasm `unreachable` instruction executed",
+        ),
+        ("(call $other)", 5, "used up its fuel"),
+    ] {
+        let fault = fault(run, own);
+        println!("{fault}");
+        let Fault::In(place, inner) = &fault else {
+            panic!("{fault}: nowhere");
+        };
+        assert_eq!(place.function, index);
+        assert_eq!(inner.to_string(), what);
+        assert_eq!(fault.code(), inner.code());
+        assert_eq!(fault.refusal(), inner.refusal());
+        assert!(fault.to_string().starts_with(what));
+    }
+}

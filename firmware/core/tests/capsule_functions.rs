@@ -2,7 +2,7 @@
 
 mod capsule_common;
 
-use capsule_common::{Board, Capsule, LOG, SLEEP, TOGGLE, functions};
+use capsule_common::{Board, Capsule, LOG, SLEEP, TOGGLE, functions, nowhere};
 use sealift_core::capsule::{Fault, MAX_OUTPUT, Progress, TrapReason};
 use sealift_manifest::Grants;
 use wasmtime::Trap;
@@ -220,10 +220,14 @@ fn a_function_that_waits_lets_others_in() {
     }
     // 10 s of waiting is all that its fuel is good for.
     board.services().clock += 100_000;
-    while !matches!(running.poll(), Progress::Done(Err(Fault::OutOfFuel))) {
+    let fault = loop {
+        if let Progress::Done(result) = running.poll() {
+            break nowhere(result.unwrap_err());
+        }
         board.services().clock += 100;
-        assert!(board.services().clock < 200_000);
-    }
+    };
+    assert_eq!(fault, Fault::OutOfFuel);
+    assert!(board.services().clock < 200_000);
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 mod capsule_common;
 
-use capsule_common::{BIND, BUTTON, Board, Parts, RECEIVE, Running, SEND, TOGGLE, persistent};
+use capsule_common::{
+    BIND, BUTTON, Board, Parts, RECEIVE, Running, SEND, TOGGLE, nowhere, persistent,
+};
 use sealift_core::capsule::{
     FUEL_PER_BYTE, FUEL_PER_MS, Fault, MAX_SENDS, MAX_UDP, Progress, SEND_BURST, SEND_REFILL_MS,
 };
@@ -98,7 +100,7 @@ fn nobody_waits_longer_than_the_fuel_lasts() {
     let Progress::Done(called) = call.poll() else {
         panic!("it waits on");
     };
-    assert_eq!(called.answer, Err(Fault::OutOfFuel));
+    assert_eq!(called.answer.map_err(nowhere), Err(Fault::OutOfFuel));
 }
 
 #[test]

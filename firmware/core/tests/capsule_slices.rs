@@ -3,7 +3,7 @@
 
 mod capsule_common;
 
-use capsule_common::{Board, LOG, NOW, Parts, TRIGGER, persistent};
+use capsule_common::{Board, LOG, NOW, Parts, TRIGGER, nowhere, persistent};
 use sealift_core::capsule::{
     Activity, Called, FUEL_PER_HOST_CALL, Fault, MAX_LOG_LINES, Progress, SLICE,
 };
@@ -45,7 +45,7 @@ fn polls<T: 'static>(mut activity: Activity<T>) -> (u64, T) {
 #[test]
 fn a_slice_is_a_slice_of_fuel() {
     let (count, called) = polls(call(&Board::default(), "", SPIN));
-    assert_eq!(called.answer, Err(Fault::OutOfFuel));
+    assert_eq!(called.answer.map_err(nowhere), Err(Fault::OutOfFuel));
     let slices = DEFAULT_FUEL / SLICE;
     assert!((slices..=slices + 1).contains(&count), "{count}");
     let (count, called) = polls(call(&Board::default(), "", WORK));
@@ -72,7 +72,7 @@ fn a_start_has_slices_too() {
             ..Parts::default()
         });
         let (count, started) = polls(capsule.starting(&Board::default()).unwrap());
-        let fault = started.err().unwrap();
+        let fault = nowhere(started.err().unwrap());
         assert_eq!(fault, Fault::Init(Box::new(Fault::OutOfFuel)));
         assert!(count >= DEFAULT_FUEL / SLICE);
     }
@@ -105,7 +105,7 @@ fn host_calls_use_up_a_slice_as_code_does() {
                 break called;
             }
         };
-        assert_eq!(called.answer, Err(Fault::OutOfFuel));
+        assert_eq!(called.answer.map_err(nowhere), Err(Fault::OutOfFuel));
         assert!(polls >= DEFAULT_FUEL / (2 * SLICE), "{polls}");
     }
 }
@@ -136,7 +136,7 @@ fn one_that_spins_does_not_keep_the_other_from_its_end() {
         }
     }
     let (_, called) = polls(spin);
-    assert_eq!(called.answer, Err(Fault::OutOfFuel));
+    assert_eq!(called.answer.map_err(nowhere), Err(Fault::OutOfFuel));
 }
 
 #[test]

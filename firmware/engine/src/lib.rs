@@ -25,6 +25,7 @@
 )]
 
 use core::fmt;
+use core::num::NonZeroUsize;
 use core::str::FromStr;
 
 use wasmtime::{Config, WasmBacktraceDetails, WasmFeatures};
@@ -185,7 +186,8 @@ pub fn config(target: Target, max_wasm_stack: usize) -> Config {
     // none: it takes only what a translator signed.
     #[cfg(feature = "translate")]
     config.enable_compiler(false);
-    config.wasm_backtrace_max_frames(None);
+    // Enough to say in which function a capsule stopped.
+    config.wasm_backtrace_max_frames(NonZeroUsize::new(1));
     config
 }
 

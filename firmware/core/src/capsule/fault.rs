@@ -59,9 +59,21 @@ pub enum Fault {
     /// The input of an ephemeral capsule calls no function of it: what is
     /// wrong, and what there is.
     BadInput(String),
+    /// What happened while this function of the capsule ran.
+    In(Place, Box<Fault>),
     /// An ephemeral capsule's functions returned more than
     /// [`MAX_OUTPUT`](super::MAX_OUTPUT) bytes in all.
     OutputTooLong,
+}
+
+/// A function of a capsule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Its index in its core module. `wasm-objdump -x` and the like tell which
+    /// that is.
+    pub function: u32,
+    /// Its name, where the payload has it.
+    pub name: Option<String>,
 }
 
 /// Why a capsule trapped.
@@ -98,10 +110,21 @@ pub enum BadAnswer {
 }
 
 impl Fault {
-    /// A stable number, one for each variant.
+    /// What happened, wherever that was: never [`Fault::In`].
+    #[must_use]
+    pub const fn what(&self) -> &Self {
+        let mut fault = self;
+        while let Self::In(_, inner) = fault {
+            fault = inner;
+        }
+        fault
+    }
+
+    /// A stable number, one for each variant; that of [`Fault::what`].
     #[must_use]
     pub const fn code(&self) -> u8 {
         match self {
+            Self::In(_, fault) => fault.code(),
             Self::OtherPayload => 1,
             Self::Limits => 2,
             Self::Engine(_) => 3,
@@ -141,6 +164,7 @@ impl Fault {
     #[must_use]
     pub const fn refusal(&self) -> Refusal {
         match self {
+            Self::In(_, fault) => fault.refusal(),
             Self::OtherPayload => Refusal::WrongPayload,
             Self::Limits => Refusal::LimitsTooHigh,
             Self::Engine(_) => Refusal::Internal,
@@ -189,6 +213,7 @@ impl fmt::Display for Fault {
                 write!(f, "exports {name} with types that are no text")
             }
             Self::BadInput(what) => f.write_str(what),
+            Self::In(place, fault) => write!(f, "{fault}, in {place}"),
             Self::OutputTooLong => {
                 write!(f, "returned more than {} bytes", super::MAX_OUTPUT)
             }
@@ -197,6 +222,16 @@ impl fmt::Display for Fault {
 }
 
 impl core::error::Error for Fault {}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "function {}", self.function)?;
+        match &self.name {
+            Some(name) => write!(f, " ({name})"),
+            None => Ok(()),
+        }
+    }
+}
 
 impl fmt::Display for TrapReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -63,7 +63,7 @@ pub use activity::{Activity, Progress};
 pub use answer::Answer;
 pub use artifact::{ArtifactBytes, ReadError};
 pub use ephemeral::Ephemeral;
-pub use fault::{BadAnswer, Fault, HostTrap, TrapReason};
+pub use fault::{BadAnswer, Fault, HostTrap, Place, TrapReason};
 pub use host::{Datagram, Host, Unavailable};
 pub use imports::OFFERED;
 pub use persistent::{Called, Persistent};

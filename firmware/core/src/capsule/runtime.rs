@@ -7,11 +7,11 @@ use alloc::vec::Vec;
 
 use sealift_manifest::{Grants, Kind, Manifest, Payload, Verified};
 use wasmtime::component::Linker;
-use wasmtime::{Engine, Error, OutOfMemory, Trap};
+use wasmtime::{Engine, Error, FrameInfo, OutOfMemory, Trap, WasmBacktrace};
 
 use super::abi::Reading;
 use super::errand::Hatch;
-use super::fault::{Fault, HostTrap, TrapReason};
+use super::fault::{Fault, HostTrap, Place, TrapReason};
 use super::imports::{clean, imported, link};
 use super::limits::Limiter;
 use super::load::{Held, Loaded, Running};
@@ -190,7 +190,24 @@ pub(super) fn name(manifest: &Verified<Manifest<'_>>) -> String {
     manifest.component.to_string()
 }
 
+/// What an error of Wasmtime means, and where it happened.
 fn fault(error: &Error, refused_memory: bool) -> Fault {
+    let fault = cause(error, refused_memory);
+    let backtrace = error.downcast_ref::<WasmBacktrace>();
+    match backtrace.and_then(|backtrace| backtrace.frames().first()) {
+        Some(frame) => Fault::In(place(frame), Box::new(fault)),
+        None => fault,
+    }
+}
+
+fn place(frame: &FrameInfo) -> Place {
+    Place {
+        function: frame.func_index(),
+        name: frame.func_name().map(clean),
+    }
+}
+
+fn cause(error: &Error, refused_memory: bool) -> Fault {
     if let Some(trap) = error.downcast_ref::<Trap>() {
         return match trap {
             Trap::OutOfFuel => Fault::OutOfFuel,
@@ -206,7 +223,9 @@ fn fault(error: &Error, refused_memory: bool) -> Fault {
     if refused_memory || error.is::<OutOfMemory>() {
         return Fault::OutOfMemory;
     }
-    Fault::Trapped(TrapReason::Other(text(error)))
+    // Without the backtrace, which is around it.
+    let reason = clean(&error.root_cause().to_string());
+    Fault::Trapped(TrapReason::Other(reason))
 }
 
 fn text(error: &Error) -> String {

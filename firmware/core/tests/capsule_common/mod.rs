@@ -209,7 +209,7 @@ impl Capsule {
     }
 
     pub(crate) fn start(&self, board: &Board) -> Result<Running, Fault> {
-        let capsule = self.starting(board)?.finish()?;
+        let capsule = self.starting(board)?.finish().map_err(nowhere)?;
         Ok(Running(Some(capsule)))
     }
 
@@ -219,7 +219,15 @@ impl Capsule {
     }
 
     pub(crate) fn run(&self, board: &Board, input: &[u8]) -> Result<Vec<u8>, Fault> {
-        self.running(board, input)?.finish()
+        self.running(board, input)?.finish().map_err(nowhere)
+    }
+}
+
+/// A fault without the place where it happened, which depends on the compiler.
+pub(crate) fn nowhere(fault: Fault) -> Fault {
+    match fault.what() {
+        Fault::Init(inner) => Fault::Init(Box::new(inner.what().clone())),
+        fault => fault.clone(),
     }
 }
 
@@ -240,7 +248,7 @@ impl Running {
             Err((capsule, fault)) => (capsule, Err(fault)),
         };
         self.0 = Some(capsule);
-        answer
+        answer.map_err(nowhere)
     }
 
     /// The call, as an activity; the capsule is in it.
