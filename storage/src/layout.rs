@@ -15,16 +15,21 @@ pub const HEAD_AREA: u32 = 1024;
 /// Erase pages of one component's journal.
 pub const JOURNAL_PAGES: u32 = 2;
 
+/// What the journal of the counter is marked with instead of a name.
+const COUNTER: &str = "";
+
 /// The place of every component's journal and slots; a board's constant.
 ///
 /// Components follow one another from `base`, each as journal page 0, journal
-/// page 1, slot A, slot B. The layout is part of the stored format: records
+/// page 1, slot A, slot B; behind them, if there is one, the two journal pages
+/// of the counter. The layout is part of the stored format: records
 /// written under another layout are not read (see [`crate`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout<const N: usize> {
     base: u32,
     slot_pages: u16,
     names: [&'static str; N],
+    counter: bool,
 }
 
 impl<const N: usize> Layout<N> {
@@ -38,6 +43,17 @@ impl<const N: usize> Layout<N> {
             base,
             slot_pages,
             names,
+            counter: false,
+        }
+    }
+
+    /// The same with a counter behind the components: see
+    /// [`Store::raise_counter`](crate::Store::raise_counter).
+    #[must_use]
+    pub const fn with_counter(self) -> Self {
+        Self {
+            counter: true,
+            ..self
         }
     }
 
@@ -52,8 +68,14 @@ impl<const N: usize> Layout<N> {
     #[must_use]
     pub const fn size(&self, erase_size: u32) -> Option<u32> {
         let pages = component_pages(self.slot_pages) as u64;
+        let counter = if self.counter {
+            JOURNAL_PAGES as u64
+        } else {
+            0
+        };
         let size = pages
             .saturating_mul(N as u64)
+            .saturating_add(counter)
             .saturating_mul(erase_size as u64);
         if size > u32::MAX as u64 {
             return None;
@@ -111,19 +133,16 @@ impl<const N: usize> Layout<N> {
 
     /// The areas of the components, on a flash with pages of `erase` bytes.
     /// Only for a layout that was checked: what does not fit saturates.
-    pub(crate) fn areas(&self, erase: u32) -> [Area; N] {
+    pub(crate) fn areas(&self, erase: u32) -> ([Area; N], Option<Area>) {
         let mut journal = self.base;
-        self.names.map(|name| {
-            let area = Area {
-                journal,
-                erase,
-                slot_pages: self.slot_pages,
-                tag: Tag::new(name, journal, erase, self.slot_pages),
-            };
-            let size = component_pages(self.slot_pages).saturating_mul(erase);
+        let size = component_pages(self.slot_pages).saturating_mul(erase);
+        let areas = self.names.map(|name| {
+            let area = Area::new(name, journal, erase, self.slot_pages);
             journal = journal.saturating_add(size);
             area
-        })
+        });
+        let counter = self.counter.then(|| Area::new(COUNTER, journal, erase, 0));
+        (areas, counter)
     }
 }
 
@@ -148,6 +167,15 @@ pub(crate) struct Area {
 }
 
 impl Area {
+    fn new(name: &str, journal: u32, erase: u32, slot_pages: u16) -> Self {
+        Self {
+            journal,
+            erase,
+            slot_pages,
+            tag: Tag::new(name, journal, erase, slot_pages),
+        }
+    }
+
     /// Start of journal page 0 or 1.
     pub(crate) fn journal_page(&self, page: JournalPage) -> u32 {
         match page {

@@ -1,5 +1,6 @@
 //! The store: its functions, for all components of a board.
 
+use core::cmp::Ordering;
 use core::ops::Range;
 
 use embedded_storage::nor_flash::NorFlash;
@@ -24,6 +25,8 @@ pub struct Store<F, const N: usize, const W: usize = 8> {
     flash: F,
     layout: Layout<N>,
     components: [Component<W>; N],
+    /// A component without slots, of which only the number counts.
+    counter: Option<Component<W>>,
 }
 
 impl<F: NorFlash, const N: usize, const W: usize> Store<F, N, W> {
@@ -38,17 +41,20 @@ impl<F: NorFlash, const N: usize, const W: usize> Store<F, N, W> {
     pub fn mount(flash: F, layout: Layout<N>) -> Result<Self, Error<F::Error>> {
         layout.check::<F>(flash.capacity()).map_err(Error::Layout)?;
         let mut number = 0_usize;
-        let components = layout.areas(media::unit(F::ERASE_SIZE)).map(|area| {
+        let (areas, counter) = layout.areas(media::unit(F::ERASE_SIZE));
+        let components = areas.map(|area| {
             let component = Component::unread(number, area);
             number = number.saturating_add(1);
             component
         });
+        let counter = counter.map(|area| Component::unread(N, area));
         let mut store = Self {
             flash,
             layout,
             components,
+            counter,
         };
-        for component in &mut store.components {
+        for component in store.components.iter_mut().chain(&mut store.counter) {
             component.read_journal(&mut store.flash)?;
         }
         Ok(store)
@@ -322,6 +328,34 @@ impl<F: NorFlash, const N: usize, const W: usize> Store<F, N, W> {
         }
         *place = Some(slot);
         Ok(())
+    }
+
+    /// The number that [`Store::raise_counter`] wrote last, 0 if it never did;
+    /// `None` where the layout has no counter.
+    pub fn counter(&self) -> Option<u64> {
+        Some(self.counter.as_ref()?.state.highest)
+    }
+
+    /// Raises the counter to `number`, which survives a power cut at any place
+    /// like every other state. Nothing is written where it is there already.
+    ///
+    /// # Errors
+    /// [`Error::OldSequence`] for a number under the counter,
+    /// [`Error::UnknownComponent`] where the layout has no counter, or the
+    /// flash failed: nothing changed.
+    pub fn raise_counter(&mut self, number: u64) -> Result<(), Error<F::Error>> {
+        let counter = self.counter.as_mut().ok_or(Error::UnknownComponent)?;
+        let mut state = counter.state;
+        match number.cmp(&state.highest) {
+            Ordering::Less => Err(Error::OldSequence {
+                highest: state.highest,
+            }),
+            Ordering::Equal => Ok(()),
+            Ordering::Greater => {
+                state.highest = number;
+                counter.commit(&mut self.flash, state)
+            }
+        }
     }
 
     fn parts(&mut self, c: usize) -> Result<(&mut F, &mut Component<W>), Error<F::Error>> {

@@ -11,7 +11,7 @@ use sealift_engine::HOST;
 use sealift_manifest::{Kind, MAX_HEAD, Scan, scan_head};
 use sealift_oscore::coap::Code;
 use sealift_oscore::server::SessionId;
-use sealift_storage::Phase as StoredPhase;
+use sealift_storage::{Error as StoreError, Phase as StoredPhase};
 use sealift_wire::{ComponentStatus, DeviceStatus, Phase, Refusal, Transfer, VM_CONTROL, VM_RUN};
 
 use crate::block::{Collecting, collect};
@@ -236,6 +236,19 @@ where
         let payload = manifest.admit(payload).map_err(malformed)?;
         let host = self.vms.host().clone();
         let activity = Ephemeral::run(&manifest, payload, host, input).map_err(faulty)?;
+        // Nothing of it has run yet. From here on no older one ever will.
+        let raised = self.vms.store.raise_counter(manifest.sequence_number);
+        raised.map_err(|error| match error {
+            StoreError::OldSequence { .. } => {
+                refuse::because(VM_RUN, &Refusal::OldJob, Refusal::OldJob)
+            }
+            StoreError::UnknownComponent => refuse::because(
+                VM_RUN,
+                &"the board has no counter for jobs",
+                Refusal::NotOffered,
+            ),
+            error => refuse::store(VM_RUN, &error),
+        })?;
         self.job = Some(Job {
             activity,
             since: now,

@@ -93,6 +93,8 @@ refusals! {
     WrongKind = 33, (4, 9), "the capsule is of the other kind, persistent or ephemeral";
     /// The manifest grants an interface that this board does not offer.
     NotOffered = 34, (4, 9), "the manifest grants an interface that this board does not offer";
+    /// A job with a higher sequence number was run before.
+    OldJob = 35, (4, 9), "a job with a higher sequence number was run before";
 
     /// No transfer is open.
     NoTransfer = 40, (4, 9), "no transfer is open: send the envelope first";

@@ -77,7 +77,7 @@ fn run(arguments: &Arguments) -> Result<()> {
 
 fn boot(arguments: &Arguments) -> Result<NativeDevice> {
     let base = identity::PAGES * PAGE;
-    let layout = Layout::new(u32::try_from(base)?, SLOT_PAGES, NAMES);
+    let layout = Layout::new(u32::try_from(base)?, SLOT_PAGES, NAMES).with_counter();
     let store = layout
         .size(u32::try_from(PAGE)?)
         .context("the layout is too large")?;

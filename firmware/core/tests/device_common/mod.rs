@@ -30,7 +30,7 @@ pub(crate) const WORD: usize = 4;
 const SLOT_PAGES: u16 = 24;
 pub(crate) const TIME_LIMIT: u64 = 60_000;
 pub(crate) const SESSION_IDLE: u64 = 24 * 60 * 60 * 1000;
-const NAMES: [&str; 2] = ["vm1", "vm2"];
+const LAYOUT: Layout<2> = Layout::new(0, SLOT_PAGES, ["vm1", "vm2"]).with_counter();
 
 /// Flash that the test can still reach while the device has it.
 #[derive(Clone)]
@@ -219,8 +219,7 @@ impl Rig {
         if log::set_logger(&Log).is_ok() {
             log::set_max_level(log::LevelFilter::Info);
         }
-        let layout = Layout::new(0, SLOT_PAGES, NAMES);
-        let pages = layout.size(PAGE as u32).unwrap() as usize / PAGE;
+        let pages = LAYOUT.size(PAGE as u32).unwrap() as usize / PAGE;
         let flash = Flash(Rc::new(RefCell::new(MockFlash::new(pages))), Rc::default());
         let identity = Identity::generate("device", &mut OsRng).unwrap();
         let op = Identity::generate("op", &mut OsRng).unwrap();
@@ -527,7 +526,7 @@ fn boot(
         },
         policy,
         identity,
-        layout: Layout::new(0, SLOT_PAGES, NAMES),
+        layout: LAYOUT,
         job_limit: 64 * 1024,
         time_limit: TIME_LIMIT,
         session_idle: SESSION_IDLE,
