@@ -10,12 +10,12 @@ impl Capsule for Crasher {
         Some(Self)
     }
 
-    fn resources(&self) -> &[&str] {
+    fn resources(&self) -> &'static [&'static str] {
         &["crash", "fine"]
     }
 
     fn handle(&mut self, request: &Request<'_>) -> Response {
-        if request.path_is(&["crash"]) {
+        if request.path() == "crash" {
             panic!("this capsule crashes when it is asked to");
         }
         Response::text("fine")

@@ -1,8 +1,7 @@
-//! What a capsule is, and how it becomes the component's exports.
+//! What a capsule is.
 
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::cell::RefCell;
 
 use crate::{Request, Response};
 
@@ -13,7 +12,7 @@ pub trait Capsule: Sized {
     fn start() -> Option<Self>;
 
     /// Paths for discovery, without a leading slash.
-    fn resources(&self) -> &[&str] {
+    fn resources(&self) -> &'static [&'static str] {
         &[]
     }
 
@@ -31,70 +30,143 @@ pub trait Job {
     fn run(input: Vec<u8>) -> Result<Vec<u8>, String>;
 }
 
-/// Makes a [`Capsule`] the exports of this component, and defines the panic
-/// handler: `persistent!(Type)` traps on panic, `persistent!(Type, panic = log)`
-/// logs it first.
+/// Makes a [`Capsule`] the exports of this component, and defines its panic
+/// handler and its allocator.
+///
+/// `persistent!(Type)` traps on panic. `persistent!(Type, panic = log)` logs
+/// the message first, which makes the log an import; of a message that has to
+/// be formatted it logs the place alone. `panic = format` formats it, at the
+/// price of some kilobytes.
+///
+/// `persistent!(Type, heap = bump)` takes the smaller allocator, which is for
+/// capsules that keep nothing on the heap from one request to the next.
 #[macro_export]
 macro_rules! persistent {
-    ($capsule:ty $(, panic = $panic:ident)?) => {
+    ($capsule:ty $(, panic = $panic:ident)? $(, heap = $heap:ident)? $(,)?) => {
+        $crate::__component!("persistent", $($heap)?);
+        $crate::__panic_handler!($($panic)?);
+
+        // Elsewhere, tests alone use it.
+        #[cfg(not(target_arch = "wasm32"))]
+        const _: fn() -> Option<$capsule> = <$capsule as $crate::Capsule>::start;
+
+        #[cfg(target_arch = "wasm32")]
+        #[allow(unsafe_code, reason = "exports of the canonical ABI")]
         const _: () = {
-            static CAPSULE: $crate::__private::Global<$capsule> = $crate::__private::Global::new();
+            use $crate::__private as abi;
 
-            struct Component;
+            static CAPSULE: abi::Global<$capsule> = abi::Global::new();
 
-            impl $crate::__private::persistent::Guest for Component {
-                fn initialize_handler() -> ::core::result::Result<(), ()> {
-                    $crate::__private::start(&CAPSULE)
-                }
-
-                fn report() -> ::core::result::Result<
-                    $crate::Vec<$crate::String>,
-                    $crate::__private::persistent::CoapErr,
-                > {
-                    $crate::__private::resources(&CAPSULE)
-                }
-
-                fn coap_run(
-                    code: u8,
-                    observed_len: u32,
-                    message: $crate::Vec<u8>,
-                ) -> ::core::result::Result<
-                    (u8, $crate::Vec<u8>),
-                    $crate::__private::persistent::CoapErr,
-                > {
-                    $crate::__private::answer(&CAPSULE, code, observed_len, message)
-                }
+            #[unsafe(export_name = "ariel:wasm-bindings/coap-server-guest@0.0.1#initialize-handler")]
+            extern "C" fn initialize() -> u32 {
+                CAPSULE.start()
             }
 
-            $crate::__private::persistent::bindings::export_persistent!(
-                Component with_types_in $crate::__private::persistent::bindings
-            );
+            #[unsafe(export_name = "ariel:wasm-bindings/coap-server-guest@0.0.1#report")]
+            extern "C" fn report() -> *const u8 {
+                CAPSULE.report()
+            }
+
+            #[unsafe(export_name = "ariel:wasm-bindings/coap-server-guest@0.0.1#coap-run")]
+            unsafe extern "C" fn run(
+                code: u32,
+                observed: usize,
+                message: *mut u8,
+                length: usize,
+            ) -> *const u8 {
+                // SAFETY: the canonical ABI passes a list that the capsule owns.
+                unsafe { CAPSULE.answer(code, observed, message, length) }
+            }
         };
-        $crate::__panic_handler!($($panic)?);
     };
 }
 
-/// Makes a [`Job`] the export of this component, and defines the panic
-/// handler, as [`persistent!`] does.
+/// Makes a [`Job`] the export of this component, and defines its panic handler
+/// and its allocator, as [`persistent!`] does.
 #[macro_export]
 macro_rules! ephemeral {
-    ($job:ty $(, panic = $panic:ident)?) => {
-        const _: () = {
-            struct Component;
-
-            impl $crate::__private::ephemeral::Guest for Component {
-                fn run(
-                    input: $crate::Vec<u8>,
-                ) -> ::core::result::Result<$crate::Vec<u8>, $crate::String> {
-                    <$job as $crate::Job>::run(input)
-                }
-            }
-
-            $crate::__private::ephemeral::bindings::export_ephemeral!(
-                Component with_types_in $crate::__private::ephemeral::bindings
-            );
-        };
+    ($job:ty $(, panic = $panic:ident)? $(, heap = $heap:ident)? $(,)?) => {
+        $crate::__component!("ephemeral", $($heap)?);
         $crate::__panic_handler!($($panic)?);
+
+        // Elsewhere, tests alone use it.
+        #[cfg(not(target_arch = "wasm32"))]
+        const _: fn($crate::Vec<u8>) -> Result<$crate::Vec<u8>, $crate::String> =
+            <$job as $crate::Job>::run;
+
+        #[cfg(target_arch = "wasm32")]
+        #[allow(unsafe_code, reason = "exports of the canonical ABI")]
+        const _: () = {
+            #[unsafe(export_name = "sealift:capsule/job@0.1.0#run")]
+            unsafe extern "C" fn run(input: *mut u8, length: usize) -> *const u8 {
+                // SAFETY: the canonical ABI passes a list that the capsule owns.
+                unsafe { $crate::__private::run::<$job>(input, length) }
+            }
+        };
+    };
+}
+
+/// The allocator, the function by which the device allocates, and the
+/// description of the component's world.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __component {
+    ($world:tt,) => {
+        $crate::__component!($world, $crate::heap::FirstFit, $crate::heap::FirstFit);
+    };
+    ($world:tt, bump) => {
+        $crate::__component!($world, $crate::heap::Bump, $crate::heap::Bump::new());
+    };
+    ($world:tt, none) => {
+        $crate::__section!($world);
+
+        #[cfg(target_arch = "wasm32")]
+        const _: () = {
+            #[global_allocator]
+            static HEAP: $crate::heap::NoHeap = $crate::heap::NoHeap;
+        };
+    };
+    ($world:tt, $heap:ty, $new:expr) => {
+        $crate::__section!($world);
+
+        #[cfg(target_arch = "wasm32")]
+        #[allow(unsafe_code, reason = "an export of the canonical ABI")]
+        const _: () = {
+            #[global_allocator]
+            static HEAP: $heap = $new;
+
+            #[unsafe(export_name = "cabi_realloc")]
+            extern "C" fn realloc(_: *mut u8, _: usize, align: usize, length: usize) -> *mut u8 {
+                $crate::__private::allocate(&HEAP, align, length)
+            }
+        };
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __section {
+    ($world:tt) => {
+        #[cfg(target_arch = "wasm32")]
+        #[allow(unsafe_code, reason = "a section of the module")]
+        const _: () = {
+            #[unsafe(link_section = concat!("component-type:sealift-guest:", $world))]
+            static WORLD: [u8; $crate::__world!($world).len()] = $crate::__world!($world);
+        };
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __world {
+    ("persistent") => {
+        $crate::__private::PERSISTENT
+    };
+    ("ephemeral") => {
+        $crate::__private::EPHEMERAL
+    };
+    ("services") => {
+        $crate::__private::SERVICES
     };
 }
 
@@ -102,124 +174,21 @@ macro_rules! ephemeral {
 #[macro_export]
 macro_rules! __panic_handler {
     () => {
-        #[panic_handler]
-        fn panic(_: &::core::panic::PanicInfo<'_>) -> ! {
-            ::core::arch::wasm32::unreachable()
-        }
+        $crate::__panic_handler!(|_| ());
     };
     (log) => {
+        $crate::__panic_handler!($crate::__private::log_panic);
+    };
+    (format) => {
+        $crate::__panic_handler!($crate::__private::format_panic);
+    };
+    ($report:expr) => {
+        #[cfg(target_arch = "wasm32")]
         #[panic_handler]
         fn panic(info: &::core::panic::PanicInfo<'_>) -> ! {
-            match info.message().as_str() {
-                Some(message) => $crate::services::log(message),
-                None => $crate::log!("{}", info.message()),
-            }
+            let report: fn(&::core::panic::PanicInfo<'_>) = $report;
+            report(info);
             ::core::arch::wasm32::unreachable()
         }
     };
-}
-
-/// The capsule, in a static.
-#[derive(Debug)]
-pub struct Global<T>(RefCell<Option<T>>);
-
-#[expect(unsafe_code, reason = "a static must be Sync")]
-// SAFETY: a capsule has one thread.
-unsafe impl<T> Sync for Global<T> {}
-
-impl<T> Global<T> {
-    /// Not started yet.
-    #[expect(clippy::new_without_default, reason = "made by the macro alone")]
-    #[must_use]
-    pub const fn new() -> Self {
-        Self(RefCell::new(None))
-    }
-}
-
-/// `initialize-handler`
-#[expect(clippy::result_unit_err, reason = "as in the WIT")]
-pub fn start<T: Capsule>(global: &Global<T>) -> Result<(), ()> {
-    let mut capsule = global.0.try_borrow_mut().map_err(|_| ())?;
-    *capsule = Some(T::start().ok_or(())?);
-    Ok(())
-}
-
-/// `report`
-pub fn resources<T: Capsule>(global: &Global<T>) -> Result<Vec<String>, persistent::CoapErr> {
-    let capsule = global.0.try_borrow();
-    let capsule = capsule.as_ref().ok().and_then(|c| c.as_ref());
-    let capsule = capsule.ok_or(persistent::CoapErr::HandlerNotBuilt)?;
-    Ok(capsule.resources().iter().map(|&r| r.into()).collect())
-}
-
-/// `coap-run`
-pub fn answer<T: Capsule>(
-    global: &Global<T>,
-    code: u8,
-    observed_len: u32,
-    mut message: Vec<u8>,
-) -> Result<(u8, Vec<u8>), persistent::CoapErr> {
-    let mut capsule = global.0.try_borrow_mut();
-    let capsule = capsule.as_mut().ok().and_then(|c| c.as_mut());
-    let capsule = capsule.ok_or(persistent::CoapErr::HandlerNotBuilt)?;
-    let request = message.get(..observed_len as usize).unwrap_or_default();
-    let response = match Request::parse(code, request) {
-        Some(request) => capsule.handle(&request),
-        None => Response::bad_request(),
-    };
-    // The request's buffer, for the response.
-    response.encode(&mut message);
-    Ok((response.code(), message))
-}
-
-/// Bindings of `coap-server-guest`.
-pub mod persistent {
-    #[allow(
-        unsafe_code,
-        missing_docs,
-        unreachable_pub,
-        clippy::all,
-        reason = "generated from the WIT"
-    )]
-    pub mod bindings {
-        wit_bindgen::generate!({
-            inline: "
-                package sealift:guest-persistent;
-                world persistent {
-                    export ariel:wasm-bindings/coap-server-guest@0.0.1;
-                }
-            ",
-            path: "../wit/deps/ariel-wasm-bindings",
-            pub_export_macro: true,
-            export_macro_name: "export_persistent",
-            generate_all,
-        });
-    }
-    pub use bindings::exports::ariel::wasm_bindings::coap_server_guest::{CoapErr, Guest};
-}
-
-/// Bindings of `job`.
-pub mod ephemeral {
-    #[allow(
-        unsafe_code,
-        missing_docs,
-        unreachable_pub,
-        clippy::all,
-        reason = "generated from the WIT"
-    )]
-    pub mod bindings {
-        wit_bindgen::generate!({
-            inline: "
-                package sealift:guest-ephemeral;
-                world ephemeral {
-                    export sealift:capsule/job@0.1.0;
-                }
-            ",
-            path: "../wit",
-            pub_export_macro: true,
-            export_macro_name: "export_ephemeral",
-            generate_all,
-        });
-    }
-    pub use bindings::exports::sealift::capsule::job::Guest;
 }

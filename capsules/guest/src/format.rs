@@ -2,8 +2,14 @@
 //!
 //! `core::fmt` works too, but brings some 8 kB of code with it; [`Line`] and
 //! [`Decimal`] alone do not.
+#![expect(
+    unsafe_code,
+    reason = "checking again that text is text costs 2 kB; see `as_str`"
+)]
 
 use core::fmt;
+use core::mem::MaybeUninit;
+use core::ops::{Deref, DerefMut};
 
 /// A fixed-point number: `value * 10^scaling`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,101 +40,31 @@ impl Decimal {
 
 impl fmt::Display for Decimal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(Line::<48>::new().decimal(*self).as_str())
+        f.write_str(Line::<24>::new().decimal(*self).as_str())
     }
 }
 
-/// A line of text in place; what does not fit is left away.
-#[derive(Debug)]
-pub struct Line<const N: usize = 96> {
-    bytes: [u8; N],
-    len: usize,
-}
+/// A line of text in place, with room for `N` bytes. What is written to it is
+/// in [`Text`].
+///
+/// ```
+/// use sealift_guest::{Decimal, Line};
+///
+/// let mut line = Line::<48>::new();
+/// line.text("at ").decimal(Decimal { value: 2157, scaling: -2 }).text(" °C");
+/// assert_eq!(line.as_str(), "at 21.57 °C");
+/// ```
+#[derive(Clone, Debug)]
+pub struct Line<const N: usize = 96>(Text<[MaybeUninit<u8>; N]>);
 
 impl<const N: usize> Line<N> {
     /// An empty line.
     #[must_use]
     pub const fn new() -> Self {
-        Self {
-            bytes: [0; N],
+        Self(Text {
             len: 0,
-        }
-    }
-
-    /// This line with text at its end.
-    #[must_use]
-    pub fn text(mut self, text: &str) -> Self {
-        self.push(text);
-        self
-    }
-
-    /// This line with a number at its end.
-    #[must_use]
-    pub fn number(mut self, number: u32) -> Self {
-        self.push_digits(number, 1);
-        self
-    }
-
-    /// This line with a fixed-point number at its end.
-    #[must_use]
-    pub fn decimal(mut self, number: Decimal) -> Self {
-        if number.value < 0 {
-            self.push("-");
-        }
-        let digits = number.value.unsigned_abs();
-        let places = u32::from(number.scaling.unsigned_abs());
-        match 10_u32.checked_pow(places) {
-            Some(one) if number.scaling < 0 => {
-                self.push_digits(digits / one, 1);
-                self.push(".");
-                self.push_digits(digits % one, places as usize);
-            }
-            _ => {
-                self.push_digits(digits, 1);
-                if places > 0 {
-                    self.push(if number.scaling < 0 { "e-" } else { "e" });
-                    self.push_digits(places, 1);
-                }
-            }
-        }
-        self
-    }
-
-    /// Decimal digits, with zeros in front where there are fewer than `least`.
-    fn push_digits(&mut self, mut number: u32, least: usize) {
-        let mut digits = [b'0'; 10];
-        let mut used = 0;
-        for digit in digits.iter_mut().rev() {
-            if number == 0 && used >= least {
-                break;
-            }
-            *digit = b'0' + (number % 10) as u8;
-            number /= 10;
-            used += 1;
-        }
-        let digits = digits.get(digits.len() - used..).unwrap_or_default();
-        self.push(core::str::from_utf8(digits).unwrap_or_default());
-    }
-
-    fn push(&mut self, text: &str) {
-        let room = N.saturating_sub(self.len);
-        let mut take = text.len().min(room);
-        while !text.is_char_boundary(take) {
-            take -= 1;
-        }
-        if let Some(target) = self.bytes.get_mut(self.len..self.len + take)
-            && let Some(source) = text.as_bytes().get(..take)
-        {
-            target.copy_from_slice(source);
-            self.len += take;
-        }
-    }
-
-    /// What was written, as far as it fits.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        let bytes = self.bytes.get(..self.len).unwrap_or_default();
-        core::str::from_utf8(bytes).unwrap_or_default()
+            bytes: [MaybeUninit::uninit(); N],
+        })
     }
 }
 
@@ -138,9 +74,180 @@ impl<const N: usize> Default for Line<N> {
     }
 }
 
+impl<const N: usize> Deref for Line<N> {
+    type Target = Text;
+
+    fn deref(&self) -> &Text {
+        &self.0
+    }
+}
+
+impl<const N: usize> DerefMut for Line<N> {
+    fn deref_mut(&mut self) -> &mut Text {
+        &mut self.0
+    }
+}
+
 impl<const N: usize> fmt::Write for Line<N> {
+    /// Writes as much as fits.
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.push(text);
+        let mut take = text.len().min(N.saturating_sub(self.len));
+        while !text.is_char_boundary(take) {
+            take -= 1;
+        }
+        self.text(text.get(..take).unwrap_or_default());
         Ok(())
+    }
+}
+
+/// Text that is being written. A part that does not fit is left away.
+#[derive(Clone, Debug)]
+pub struct Text<B: ?Sized = [MaybeUninit<u8>]> {
+    len: usize,
+    /// Up to `len`, they are written, and text.
+    bytes: B,
+}
+
+impl Text {
+    /// Writes text.
+    pub fn text(&mut self, text: &str) -> &mut Self {
+        self.len = put(&mut self.bytes, self.len, text.as_bytes());
+        self
+    }
+
+    /// Writes a number.
+    pub fn number(&mut self, number: u32) -> &mut Self {
+        self.digits(number, -1);
+        self
+    }
+
+    /// Writes a fixed-point number.
+    pub fn decimal(&mut self, number: Decimal) -> &mut Self {
+        let Decimal { value, scaling } = number;
+        let as_point = (-9..0).contains(&scaling);
+        if value < 0 {
+            self.byte(b'-');
+        }
+        let places = if as_point { -i32::from(scaling) } else { -1 };
+        self.digits(value.unsigned_abs(), places);
+        if !as_point && scaling != 0 {
+            self.text(if scaling < 0 { "e-" } else { "e" });
+            self.digits(scaling.unsigned_abs().into(), -1);
+        }
+        self
+    }
+
+    /// Writes decimal digits, as many as it needs and at least one more than
+    /// `places`. Behind that many from the end, there is a point; there is
+    /// none where `places` is negative.
+    fn digits(&mut self, number: u32, places: i32) {
+        if number > 9 || places > 0 {
+            self.digits(number / 10, places - 1);
+        }
+        self.byte(b'0' + (number % 10) as u8);
+        if places == 0 {
+            self.byte(b'.');
+        }
+    }
+
+    /// Writes a byte that is ASCII.
+    fn byte(&mut self, byte: u8) {
+        if let Some(place) = self.bytes.get_mut(self.len) {
+            place.write(byte);
+            self.len += 1;
+        }
+    }
+
+    /// What was written, as far as it fits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        // SAFETY: so many bytes are there, and were written by the functions
+        // above.
+        let bytes = unsafe { core::slice::from_raw_parts(self.bytes.as_ptr().cast(), self.len) };
+        // SAFETY: and all of what they write is text.
+        unsafe { core::str::from_utf8_unchecked(bytes) }
+    }
+}
+
+/// Writes `bytes` to `at` in `place`, if they fit; where the next ones go.
+pub(crate) fn put(place: &mut [MaybeUninit<u8>], at: usize, bytes: &[u8]) -> usize {
+    let end = at + bytes.len();
+    match place.get_mut(at..end) {
+        Some(target) => {
+            target.write_copy_of_slice(bytes);
+            end
+        }
+        None => at,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use alloc::format;
+    use alloc::string::String;
+
+    fn decimal(value: i32, scaling: i8) -> String {
+        let mut line = Line::<40>::new();
+        line.decimal(Decimal { value, scaling }).as_str().into()
+    }
+
+    #[test]
+    fn decimals_are_written_with_all_their_digits() {
+        for (value, scaling, text) in [
+            (0, 0, "0"),
+            (2157, -2, "21.57"),
+            (2107, -2, "21.07"),
+            (5, -2, "0.05"),
+            (-5, -2, "-0.05"),
+            (-2157, -1, "-215.7"),
+            (0, -3, "0.000"),
+            (i32::MIN, 0, "-2147483648"),
+            (i32::MAX, -9, "2.147483647"),
+            (7, -9, "0.000000007"),
+            (7, 3, "7e3"),
+            (-7, -10, "-7e-10"),
+            (1, 127, "1e127"),
+            (1, -128, "1e-128"),
+        ] {
+            assert_eq!(decimal(value, scaling), text);
+            assert_eq!(format!("{}", Decimal { value, scaling }), text);
+        }
+    }
+
+    #[test]
+    fn numbers_are_as_core_writes_them() {
+        for number in [0, 1, 9, 10, 99, 100, 1_000_000, u32::MAX] {
+            let mut line = Line::<10>::new();
+            assert_eq!(line.number(number).as_str(), format!("{number}"));
+        }
+    }
+
+    #[test]
+    fn fahrenheit_is_exact() {
+        let fahrenheit = |value, scaling| {
+            let Decimal { value, scaling } = Decimal { value, scaling }.fahrenheit();
+            (value, scaling)
+        };
+        assert_eq!(fahrenheit(2157, -2), (70_826, -3));
+        assert_eq!(fahrenheit(-40, 0), (-400, -1));
+        assert_eq!(fahrenheit(100, 0), (2120, -1));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_left_away() {
+        let mut line = Line::<8>::new();
+        line.text("12345").text("6789").text("678");
+        assert_eq!(line.as_str(), "12345678");
+        line.text("").number(1);
+        assert_eq!(line.as_str(), "12345678");
+        // Formatted text is cut instead, between characters.
+        let mut line = Line::<8>::new();
+        assert!(fmt::Write::write_str(&mut line, "äöüäö").is_ok());
+        assert_eq!(line.as_str(), "äöüä");
+        let mut line = Line::<7>::new();
+        assert!(fmt::Write::write_str(&mut line, "äöüäö").is_ok());
+        assert_eq!(line.as_str(), "äöü");
     }
 }

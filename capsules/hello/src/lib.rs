@@ -21,3 +21,21 @@ impl Job for Hello {
 }
 
 sealift_guest::ephemeral!(Hello);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use sealift_guest::testing::Device;
+
+    #[test]
+    fn it_greets_whoever_it_is() {
+        let greet = |name| Device::new().run::<Hello>(name);
+        assert_eq!(greet(b"Ada").unwrap(), b"hello, Ada, from a capsule");
+        assert_eq!(
+            greet(b" ").unwrap(),
+            b"hello, whoever you are, from a capsule"
+        );
+        assert!(greet(b"\xff").is_err());
+    }
+}

@@ -14,7 +14,7 @@ impl Capsule for Thermometer {
         Some(Self { served: 0 })
     }
 
-    fn resources(&self) -> &[&str] {
+    fn resources(&self) -> &'static [&'static str] {
         &[
             "temperature",
             "temperature/celsius",
@@ -24,12 +24,11 @@ impl Capsule for Thermometer {
     }
 
     fn handle(&mut self, request: &Request<'_>) -> Response {
-        let mut path = request.path();
-        let scale = match (path.next(), path.next(), path.next()) {
-            (Some(b"version"), None, None) => Scale::None,
-            (Some(b"temperature"), None, None) => Scale::Both,
-            (Some(b"temperature"), Some(b"celsius"), None) => Scale::Celsius,
-            (Some(b"temperature"), Some(b"fahrenheit"), None) => Scale::Fahrenheit,
+        let scale = match request.path() {
+            "version" => Scale::None,
+            "temperature" => Scale::Both,
+            "temperature/celsius" => Scale::Celsius,
+            "temperature/fahrenheit" => Scale::Fahrenheit,
             _ => return Response::not_found(),
         };
         if request.method() != Method::Get {
@@ -43,19 +42,21 @@ impl Capsule for Thermometer {
         };
         self.served = self.served.wrapping_add(1);
         let fahrenheit = celsius.fahrenheit();
-        let line = Line::<64>::new();
-        let line = match scale {
-            Scale::Celsius => line.decimal(celsius).text(" °C"),
-            Scale::Fahrenheit => line.decimal(fahrenheit).text(" °F"),
-            _ => line
-                .decimal(celsius)
-                .text(" °C, ")
-                .decimal(fahrenheit)
-                .text(" °F, no. ")
-                .number(self.served),
-        };
-        let entry = Line::<96>::new().text("served ");
-        services::log(entry.text(line.as_str()).as_str());
+        let mut line = Line::<64>::new();
+        if !matches!(scale, Scale::Fahrenheit) {
+            line.decimal(celsius).text(" °C");
+        }
+        if let Scale::Both = scale {
+            line.text(", ");
+        }
+        if !matches!(scale, Scale::Celsius) {
+            line.decimal(fahrenheit).text(" °F");
+        }
+        if let Scale::Both = scale {
+            line.text(", no. ").number(self.served);
+        }
+        let mut entry = Line::<96>::new();
+        services::log(entry.text("served ").text(line.as_str()).as_str());
         Response::text(line.as_str())
     }
 }

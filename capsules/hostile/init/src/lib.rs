@@ -1,5 +1,6 @@
 //! Never finishes to start.
-#![no_std]
+#![cfg(target_arch = "wasm32")]
+#![cfg_attr(target_arch = "wasm32", no_std)]
 
 use core::hint::black_box;
 

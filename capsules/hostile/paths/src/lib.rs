@@ -1,9 +1,10 @@
 //! Attacks the device, in a different way on each path. On `/fine` it behaves.
-#![no_std]
+#![cfg(target_arch = "wasm32")]
+#![cfg_attr(target_arch = "wasm32", no_std)]
 
 use core::hint::black_box;
 
-use sealift_guest::{Capsule, Request, Response, Vec, rng, services};
+use sealift_guest::{Capsule, Code, ContentFormat, Request, Response, Vec, rng, services};
 
 struct Hostile;
 
@@ -12,7 +13,7 @@ impl Capsule for Hostile {
         Some(Self)
     }
 
-    fn resources(&self) -> &[&str] {
+    fn resources(&self) -> &'static [&'static str] {
         &[
             "fine", "spin", "alloc", "grow", "recurse", "stack", "trap", "flood", "random", "junk",
             "huge",
@@ -20,29 +21,29 @@ impl Capsule for Hostile {
     }
 
     fn handle(&mut self, request: &Request<'_>) -> Response {
-        match request.path().next() {
-            Some(b"fine") => Response::text("fine"),
-            Some(b"spin") => spin(),
-            Some(b"alloc") => allocate(),
-            Some(b"grow") => grow(),
-            Some(b"recurse") => {
+        match request.path() {
+            "fine" => Response::text("fine"),
+            "spin" => spin(),
+            "alloc" => allocate(),
+            "grow" => grow(),
+            "recurse" => {
                 let depth = recurse(request.payload().len() as u32);
-                Response::new((2, 5)).with_payload(42, &depth.to_be_bytes())
+                Response::content(ContentFormat::BYTES, &depth.to_be_bytes())
             }
-            Some(b"stack") => {
+            "stack" => {
                 let sum = shadow_stack(request.payload().len() as u32);
-                Response::new((2, 5)).with_payload(42, &sum.to_be_bytes())
+                Response::content(ContentFormat::BYTES, &sum.to_be_bytes())
             }
-            Some(b"trap") => core::arch::wasm32::unreachable(),
-            Some(b"flood") => loop {
+            "trap" => core::arch::wasm32::unreachable(),
+            "flood" => loop {
                 services::log("a line that nobody needs");
             },
-            Some(b"random") => {
+            "random" => {
                 let bytes = rng::bytes(1 << 31);
-                Response::new((2, 5)).with_payload(42, &bytes)
+                Response::content(ContentFormat::BYTES, &bytes)
             }
-            Some(b"junk") => Response::new((1, 1)),
-            Some(b"huge") => Response::new((2, 5)).with_payload(42, &[b'x'; 1300]),
+            "junk" => Response::new(Code::new(1, 1)),
+            "huge" => Response::content(ContentFormat::BYTES, &[b'x'; 1300]),
             _ => Response::not_found(),
         }
     }
