@@ -32,7 +32,8 @@ pub(crate) fn capsules() -> Result<()> {
     run(
         Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
             // Not --locked: a capsule of the reader's is a new entry.
-            .args(["build", "--release", "--target-dir"])
+            .args(["build", "--release", "--target", setup::WASM])
+            .arg("--target-dir")
             .arg(&build)
             .current_dir(&folder),
     )?;

@@ -15,7 +15,8 @@ const MEMBERS: &str = "members = [\n";
 pub(crate) fn new(name: &str) -> Result<()> {
     make(&root().join("capsules"), name)?;
     say(&format!(
-        "made capsules/{name}: edit src/lib.rs there, then `cargo xtask capsules`"
+        "made capsules/{name}: edit src/lib.rs there; `cargo test` there tests it, \
+         `cargo xtask capsules` builds it"
     ));
     Ok(())
 }

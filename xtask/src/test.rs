@@ -92,7 +92,13 @@ pub(crate) fn test() -> Result<()> {
             .args(["clippy", "--locked", "--workspace", "--all-targets"])
             .args(["--", "-D", "warnings"]))?;
         run(cargo()
-            .args(["clippy", "--locked", "--release", "--target-dir"])
+            .args(["clippy", "--locked", "--release", "--target", setup::WASM])
+            .arg("--target-dir")
+            .arg(target().join("capsules-build"))
+            .args(["--", "-D", "warnings"])
+            .current_dir(root().join("capsules")))?;
+        run(cargo()
+            .args(["clippy", "--locked", "--all-targets", "--target-dir"])
             .arg(target().join("capsules-build"))
             .args(["--", "-D", "warnings"])
             .current_dir(root().join("capsules")))
@@ -106,6 +112,13 @@ pub(crate) fn test() -> Result<()> {
     if let Some(client) = coap_client {
         tests.env("SEALIFT_COAP_CLIENT", client);
     }
+    count_tests(&mut tests, &mut count)?;
+    say("tests of the capsules' logic, on this machine");
+    let mut tests = cargo();
+    tests
+        .args(["test", "--locked", "--no-fail-fast", "--target-dir"])
+        .arg(target().join("capsules-build"))
+        .current_dir(root().join("capsules"));
     count_tests(&mut tests, &mut count)?;
     count.check("the demo", demo::demo);
 
