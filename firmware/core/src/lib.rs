@@ -8,6 +8,8 @@
 //!   peer may;
 //! - `ota` takes envelopes and payloads into the store, and [`Acceptance`]
 //!   says which signed manifests this device takes;
+//! - `asking` and `workers` have requests wait for capsules, which get slices
+//!   of fuel in turn;
 //! - `supervisor` starts capsules from flash, each time after the signature
 //!   and the digest were checked again, and puts back what does not work;
 //! - [`capsule`] runs them: the only code that touches Wasmtime.
@@ -34,6 +36,7 @@ extern crate alloc;
 pub mod capsule;
 
 mod acceptance;
+mod asking;
 mod block;
 mod claim;
 mod device;
@@ -49,6 +52,7 @@ mod streams;
 mod supervisor;
 mod turns;
 mod waiting;
+mod workers;
 
 pub use acceptance::{Acceptance, Limits};
 pub use device::{BootError, Config, Device, Step};

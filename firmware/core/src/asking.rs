@@ -1,0 +1,188 @@
+//! An authenticated request: what it gets, at once or later.
+
+use core::fmt::Debug;
+use core::net::SocketAddr;
+
+use embedded_storage::nor_flash::NorFlash;
+use rand_core::CryptoRngCore;
+use sealift_oscore::coap::number;
+use sealift_oscore::server;
+use sealift_wire::Refusal;
+
+use crate::capsule::Host;
+use crate::claim::HELD_MS;
+use crate::device::Device;
+use crate::request::Request;
+use crate::response::Response;
+use crate::sending::Answer;
+use crate::service::Reply;
+use crate::turns::Turn;
+use crate::waiting::{Asked, Later, Waiting};
+
+/// Slices that a capsule gets for an answer that goes with the acknowledgement;
+/// one that takes longer is sent by itself (RFC 7252, 5.2.2).
+const PROMPT: usize = 8;
+/// How old a request may be that does something, in milliseconds: older than
+/// the last sign that its sender was there, it is asked for again.
+const FRESH_MS: u64 = 10 * 60 * 1000;
+
+impl<F, R, H, const N: usize, const W: usize, const SESSIONS: usize> Device<F, R, H, N, W, SESSIONS>
+where
+    F: NorFlash<Error: Debug>,
+    R: CryptoRngCore,
+    H: Host,
+{
+    /// Does what an authenticated request asks for, or has it wait.
+    pub(crate) fn request(&mut self, request: server::Request<'_>, out: &mut [u8]) -> usize {
+        let server::Request {
+            peer,
+            session,
+            inner,
+            proven_ms,
+            reply,
+        } = request;
+        let parsed = Request::parse(inner, session, self.policy.roles(peer.0));
+        let request = match parsed {
+            Ok(request) => request,
+            Err(refusal) => {
+                let refused = Answer::whole(Response::refusal(refusal));
+                return self
+                    .respond(reply, &refused, out)
+                    .map_or(0, |(_, length)| length);
+            }
+        };
+        let mut asked = Asked::of(&request);
+        let answer = match self.serve(&request, peer.0, proven_ms) {
+            Ok(Reply::Later(later)) if self.queue.has_room(&asked.exchange) => {
+                return self.wait(asked, later, reply, out);
+            }
+            Ok(Reply::Later(_)) => self.refused(&mut asked, &request, Refusal::Busy),
+            Ok(Reply::Continue) => Answer::go_on(request.block1),
+            Ok(Reply::Whole(response)) => self.answer(&asked, response),
+            Err(refusal) => self.refused(&mut asked, &request, refusal),
+        };
+        self.respond(reply, &answer, out)
+            .map_or(0, |(_, length)| length)
+    }
+
+    fn serve(
+        &mut self,
+        request: &Request<'_>,
+        peer: usize,
+        proven_ms: u64,
+    ) -> Result<Reply, Refusal> {
+        let later = request.block2.is_some_and(|block| block.num != 0);
+        if later && let Some(response) = self.outbox.continued(&request.exchange()) {
+            return Ok(Reply::Whole(response));
+        }
+        let operation = self.service.route(request)?;
+        // A later block of what is not kept any more would do it again, for
+        // an answer that may not be the same.
+        if later && !operation.only_reads() {
+            return Err(Refusal::BlockOutOfOrder);
+        }
+        let age = self.service.vms.now.saturating_sub(proven_ms);
+        if age > FRESH_MS && operation.must_be_fresh(request.code, request.is_first()) {
+            return Err(Refusal::Stale);
+        }
+        self.service.serve(operation, request, peer)
+    }
+
+    /// Has a request wait for a capsule. If that is done with it at once, the
+    /// answer is in `out`; otherwise an acknowledgement.
+    fn wait(&mut self, asked: Asked, later: Later, reply: server::Reply, out: &mut [u8]) -> usize {
+        let waiting = Waiting {
+            asked,
+            later,
+            reply,
+        };
+        let worker = waiting.worker();
+        let first = self.ready.is_empty() && !self.queue.waits_for(worker);
+        self.queue.push(waiting);
+        // What comes of a turn is meant for this request only if there is no
+        // other.
+        for _ in 0..if first { PROMPT } else { 0 } {
+            let turn = self.turn(worker);
+            if let Some((_, length)) = self.send(out) {
+                return length;
+            }
+            if matches!(turn, Turn::Idle | Turn::Waits(_)) {
+                break;
+            }
+        }
+        match self.queue.newest() {
+            Some(waiting) if waiting.worker() == worker => {
+                self.server.acknowledge(&mut waiting.reply, out)
+            }
+            _ => 0,
+        }
+    }
+
+    /// What a refused request is told, and what its author needs to do better.
+    fn refused(&mut self, asked: &mut Asked, request: &Request<'_>, refusal: Refusal) -> Answer {
+        log::info!("{}: {refusal}", asked.name);
+        let mut response = refusal_response(refusal);
+        match refusal {
+            Refusal::TooLarge | Refusal::NoSpace => {
+                let operation = self.service.route(request).ok();
+                let limit = operation.and_then(|operation| self.service.limit(operation));
+                if let Some(limit) = limit.and_then(|limit| u32::try_from(limit).ok()) {
+                    response = response.uint(number::SIZE1, limit);
+                }
+            }
+            Refusal::Stale => {
+                let now = self.service.vms.now;
+                let session = request.session;
+                if let Ok(echo) = self.server.challenge(now, session, &mut self.rng) {
+                    response = response.option(number::ECHO, &echo);
+                }
+            }
+            _ => {}
+        }
+        asked.block2 = asked.block2.filter(|block| block.num == 0);
+        self.answer(asked, response)
+    }
+
+    pub(crate) fn answer(&mut self, asked: &Asked, response: Response) -> Answer {
+        let server = &self.server;
+        let alive = |session| server.sessions().any(|(id, _)| id == session);
+        self.outbox.answer(asked, response, alive)
+    }
+
+    /// Writes an answer that is ready into `out`.
+    pub(crate) fn send(&mut self, out: &mut [u8]) -> Option<(SocketAddr, usize)> {
+        while let Some((reply, answer)) = self.ready.pop_front() {
+            if let Some(sent) = self.respond(reply, &answer, out) {
+                return Some(sent);
+            }
+        }
+        None
+    }
+
+    fn respond(
+        &mut self,
+        reply: server::Reply,
+        answer: &Answer,
+        out: &mut [u8],
+    ) -> Option<(SocketAddr, usize)> {
+        let now = self.service.vms.now;
+        let code = answer.response.code;
+        self.server
+            .respond(now, reply, code, |writer| answer.write(writer), out)
+            .map_err(|error| log::error!("response not sent: {error}"))
+            .ok()
+    }
+}
+
+/// A refusal, and when to try again.
+pub(crate) fn refusal_response(refusal: Refusal) -> Response {
+    let response = Response::refusal(refusal);
+    match refusal {
+        Refusal::OtherTransfer => {
+            let seconds = u32::try_from(HELD_MS / 1000).unwrap_or(u32::MAX);
+            response.uint(number::MAX_AGE, seconds)
+        }
+        Refusal::Busy | Refusal::Stopped => response.uint(number::MAX_AGE, 1),
+        _ => response,
+    }
+}
