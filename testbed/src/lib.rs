@@ -1,13 +1,18 @@
 //! A bench with the real programs on it: the offline signer, the updater and
 //! a device, each a process of its own. The demo and the end-to-end tests
-//! are written against this.
+//! are written against this. And a bad link between them: as a proxy between
+//! sockets, or as a simulation of both ends.
 
 #![forbid(unsafe_code)]
 
 mod device;
 mod programs;
+mod simulation;
+mod weather;
 mod workshop;
 
 pub use device::{Device, DeviceOptions};
 pub use programs::{Outcome, Programs};
+pub use simulation::{Counted, Mishap, Outgoing, Peer, Simulation};
+pub use weather::{Dice, Fates, Weather};
 pub use workshop::{Sign, Workshop};

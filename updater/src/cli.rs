@@ -35,11 +35,15 @@ pub(crate) struct LinkArgs {
     /// Public credential of the device
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) peer: Option<PathBuf>,
-    /// Seconds to the first retransmission at the least; on a slow link, more
-    /// than a round trip
+    /// Seconds to wait for an answer before a message is sent again, 0.01 to 600,
+    /// and up to half of that on top at random. That is the first guess: the wait
+    /// then follows the round trips that are measured, down to 0.2 seconds, or to
+    /// this if it is less
     #[arg(long, global = true, value_name = "SECONDS", default_value = "2", value_parser = seconds)]
     pub(crate) ack_timeout: Duration,
-    /// Retransmissions of a message before giving up
+    /// How often that wait is doubled before a message is given up, 0 to 12: with 4,
+    /// after 31 times --ack-timeout and a random half of it more. That many
+    /// retransmissions are made, or more on a quick link. 0: none
     #[arg(long, global = true, value_name = "N", default_value = "4",
           value_parser = clap::value_parser!(u32).range(0..=12))]
     pub(crate) retries: u32,
@@ -117,7 +121,8 @@ pub(crate) struct PushArgs {
     /// Payload of an envelope that has none inside; by default ENVELOPE.payload
     #[arg(long, value_name = "FILE")]
     pub(crate) payload: Option<PathBuf>,
-    /// How often to reconnect and resume by itself when the link fails
+    /// How often to reconnect and resume by itself when the link fails, without
+    /// getting any further in between
     #[arg(long, value_name = "N", default_value = "3")]
     pub(crate) resume_tries: u32,
     /// For tests and demonstrations of an interruption: end with exit status 1

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use sealift_oscore::{Credential, Identity};
 use sealift_wire::{CONFIRM, ComponentStatus, DeviceStatus, ROLLBACK, VM_CONTROL, VM_RUN};
 
+use crate::address::Address;
 use crate::blocks::{BlockError, BlockSize, Download, Upload};
 use crate::error::Error;
 use crate::exchange::Params;
-use crate::link::Address;
+use crate::link::Traffic;
 use crate::request::{Code, Method, Request, Response, is_success};
 use crate::session::{BlockPart, Incoming, Outgoing, Session};
+use crate::transport::{Transport, Udp};
 
 /// How often an answer that changes while it is read is asked for once more.
 const CHANGES: u32 = 3;
@@ -24,7 +26,8 @@ pub struct Config {
     /// Size of the blocks that are sent, until the device asks for smaller ones.
     pub block_size: BlockSize,
     /// How often a push is resumed, over a new association, after the link or
-    /// the device failed.
+    /// the device failed, without getting any further. Whenever it got further
+    /// than ever before, this is counted anew.
     pub resume_tries: u32,
 }
 
@@ -39,12 +42,9 @@ impl Default for Config {
 }
 
 /// An association with one device, authenticated both ways.
-pub struct Client {
-    address: Address,
-    identity: Arc<Identity>,
-    peer: Credential,
+pub struct Client<T: Transport = Udp> {
     pub(crate) config: Config,
-    pub(crate) session: Session,
+    pub(crate) session: Session<T>,
 }
 
 impl Client {
@@ -62,30 +62,39 @@ impl Client {
         peer: Credential,
         config: Config,
     ) -> Result<Self, Error> {
-        let identity = identity.into();
-        let session = Session::open(address, &identity, &peer, config.params)?;
-        Ok(Self {
-            address: address.clone(),
-            identity,
-            peer,
-            config,
-            session,
-        })
+        Self::connect_over(Udp::open(address)?, identity, peer, config)
+    }
+}
+
+impl<T: Transport> Client<T> {
+    /// As [`Client::connect`], over any transport.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::connect`].
+    pub fn connect_over(
+        transport: T,
+        identity: impl Into<Arc<Identity>>,
+        peer: Credential,
+        config: Config,
+    ) -> Result<Self, Error> {
+        let session = Session::open(transport, identity.into(), peer, config.params)?;
+        Ok(Self { config, session })
     }
 
-    /// Drops the association and makes a new one, from a new socket.
+    /// Drops the association and makes a new one, from a new address.
     ///
     /// # Errors
     ///
     /// As [`Client::connect`].
     pub fn reconnect(&mut self) -> Result<(), Error> {
-        self.session = Session::open(
-            &self.address,
-            &self.identity,
-            &self.peer,
-            self.config.params,
-        )?;
-        Ok(())
+        self.session.reopen()
+    }
+
+    /// What went over the link since the client was made.
+    #[must_use]
+    pub fn traffic(&self) -> Traffic {
+        self.session.traffic()
     }
 
     /// Sends a request and returns the response whatever its code.
@@ -209,18 +218,18 @@ impl Client {
 
     fn upload(&mut self, request: &Request) -> Result<Incoming, Error> {
         let upload = Upload::new(request.payload.len(), self.config.block_size);
-        let sent = self.send_blocks(request, upload, Numbered::WhereNeeded, &mut |_| Ok(()))?;
+        let sent = self.send_blocks(request, upload, Body::Request, &mut |_| Ok(()))?;
         Ok(sent.response)
     }
 
     /// Sends the blocks of a body, from where `upload` stands, until the device
-    /// answers with anything but 2.31 Continue. `after` is told how many bytes
-    /// of the body have been sent and taken, up to which offset.
+    /// answers with anything but 2.31 Continue. `after` is told of each block what
+    /// became of it.
     pub(crate) fn send_blocks(
         &mut self,
         request: &Request,
         mut upload: Upload,
-        numbered: Numbered,
+        body: Body,
         after: &mut dyn FnMut(BlockSent) -> Result<(), Error>,
     ) -> Result<Sent, Error> {
         let mut first = true;
@@ -232,19 +241,34 @@ impl Client {
                 more: block.more,
                 size: block.size,
             };
-            let alone = block.num == 0 && !block.more && numbered == Numbered::WhereNeeded;
-            let response = self.session.send(&Outgoing {
+            let alone = block.num == 0 && !block.more && body != Body::Payload;
+            let answer = self.session.send(&Outgoing {
                 request,
                 block1: (!alone).then_some(part),
                 block2: self.wanted_block2(request),
                 size1: (first && !alone).then_some(request.payload.len()),
                 payload,
-            })?;
+                renew: body == Body::Request,
+            });
+            let mut sent = BlockSent {
+                range: block.range,
+                times: self.session.attempts(),
+                taken: false,
+                last: false,
+            };
+            let response = match answer {
+                Ok(response) => response,
+                Err(error) => {
+                    after(sent)?;
+                    return Err(error);
+                }
+            };
             first = false;
             let echoed = response.block1;
             let wanted = echoed.map(|part| part.size);
             if response.code == Code::TOO_LARGE && upload.too_large(wanted) {
                 log::debug!("the device wants smaller blocks");
+                after(sent)?;
                 continue;
             }
             if response.code == Code::CONTINUE && !block.more {
@@ -254,11 +278,10 @@ impl Client {
                 if echoed.is_some_and(|part| part.num != block.num) {
                     return Err(Error::Protocol("it acknowledges another block"));
                 }
-                after(BlockSent {
-                    range: block.range,
-                    last: response.code != Code::CONTINUE,
-                })?;
+                sent.taken = true;
+                sent.last = response.code != Code::CONTINUE;
             }
+            after(sent)?;
             if response.code != Code::CONTINUE {
                 return Ok(Sent {
                     response,
@@ -306,6 +329,7 @@ impl Client {
                 }),
                 size1: None,
                 payload: &[],
+                renew: true,
             })?;
             if !is_success(incoming.code) {
                 return Err(incoming.refusal());
@@ -317,17 +341,27 @@ impl Client {
     }
 }
 
-/// Whether a body of one block carries a Block1 option all the same.
+/// What a body is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Numbered {
-    WhereNeeded,
-    Always,
+pub(crate) enum Body {
+    /// Any request. Where the device loses the security context, the block is sent
+    /// again over a new one.
+    Request,
+    /// A push. Then it is not: the device restarted, and its status tells which
+    /// block it needs next.
+    Envelope,
+    /// As that, and a body of one block has a Block1 option all the same.
+    Payload,
 }
 
-/// A block that the device took.
+/// A block that was sent.
 pub(crate) struct BlockSent {
     /// Which bytes of the body.
     pub(crate) range: std::ops::Range<usize>,
+    /// How often, retransmissions of the same message aside.
+    pub(crate) times: u32,
+    /// Whether the device took it.
+    pub(crate) taken: bool,
     /// Whether the device is done with the request.
     pub(crate) last: bool,
 }

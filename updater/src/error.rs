@@ -74,8 +74,9 @@ pub enum Error {
     /// The handshake failed for another reason.
     #[error("the key exchange with the device failed: {0}")]
     Handshake(String),
-    /// The device keeps losing the security context.
-    #[error("the device does not accept the security context, even after a new key exchange")]
+    /// The device has lost the security context, in the middle of a push or even
+    /// after a new key exchange.
+    #[error("the device does not accept the security context: it has restarted")]
     ContextLost,
     /// The request cannot be sent, such as one with too long a path.
     #[error("the request cannot be sent: {0}")]

@@ -2,7 +2,8 @@
 //!
 //! An [`Endpoint`] is given datagrams and the time, and says what to send and
 //! how long to wait. It runs one exchange at a time, with retransmission and
-//! exponential back-off (4.2), separate responses (5.2.2) and duplicates (4.5).
+//! exponential back-off (4.2) from a wait that is measured ([`crate::rtt`]),
+//! separate responses (5.2.2) and duplicates (4.5).
 //! Time is a [`Duration`] since any fixed point, so a test needs no clock.
 
 use std::collections::VecDeque;
@@ -10,6 +11,8 @@ use std::time::Duration;
 
 use rand_core::RngCore;
 use sealift_oscore::coap::{Code, Header, Kind, Message};
+
+use crate::rtt::Estimator;
 
 /// Length of the tokens of this client. Eight random bytes cannot be guessed by
 /// somebody who does not see the traffic (RFC 7252, 5.3.1).
@@ -22,11 +25,16 @@ const REMEMBERED: usize = 16;
 /// Transmission parameters (RFC 7252, 4.8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Params {
-    /// Shortest time to the first retransmission. The random factor of 1.5
-    /// comes on top.
+    /// The time to the first retransmission, at the least, as long as the link has
+    /// not been measured. A random part of up to a half comes on top.
     pub ack_timeout: Duration,
-    /// Retransmissions after the first transmission.
+    /// Retransmissions after the first transmission, where the link is as slow as
+    /// `ack_timeout` or slower. On a quicker one there are more: as many as there
+    /// is time for. With 0 there are none.
     pub max_retransmit: u32,
+    /// Whether the wait follows what is measured. If not, it is that of RFC 7252
+    /// for each exchange.
+    pub adaptive: bool,
 }
 
 impl Default for Params {
@@ -34,6 +42,7 @@ impl Default for Params {
         Self {
             ack_timeout: Duration::from_secs(2),
             max_retransmit: 4,
+            adaptive: true,
         }
     }
 }
@@ -45,12 +54,16 @@ impl Params {
     /// device's time to work and not a property of the link.
     #[must_use]
     pub fn max_transmit_wait(&self) -> Duration {
-        let factor = 2_u32
-            .saturating_pow(self.max_retransmit.saturating_add(1))
-            .saturating_sub(1);
-        let wait = self.ack_timeout.saturating_mul(factor).saturating_mul(3) / 2;
+        let wait = patience(self.ack_timeout, self.max_retransmit).saturating_mul(3) / 2;
         wait.max(Duration::from_secs(10))
     }
+}
+
+/// How long an exchange goes on whose first wait is `first`: until the last of so
+/// many retransmissions has had its time.
+fn patience(first: Duration, retransmissions: u32) -> Duration {
+    let doublings = retransmissions.saturating_add(1);
+    first.saturating_mul(2_u32.saturating_pow(doublings).saturating_sub(1))
 }
 
 /// Why an exchange ended without a response.
@@ -86,10 +99,7 @@ pub enum Step {
 #[derive(Debug)]
 enum Phase {
     /// The next transmission, or the end, is due.
-    Unacknowledged {
-        interval: Duration,
-        due: Duration,
-    },
+    Unacknowledged(Waiting),
     /// An empty ACK came; the response follows by itself.
     Acknowledged {
         until: Duration,
@@ -97,8 +107,19 @@ enum Phase {
     Over(Result<Vec<u8>, Failure>),
 }
 
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    /// The first wait of this exchange, and the one under way.
+    first: Duration,
+    interval: Duration,
+    due: Duration,
+    /// When the exchange is given up.
+    end: Duration,
+}
+
 #[derive(Debug)]
 struct Exchange {
+    started: Duration,
     mid: u16,
     token: [u8; TOKEN_LEN],
     datagram: Vec<u8>,
@@ -110,6 +131,7 @@ struct Exchange {
 pub struct Endpoint<R> {
     params: Params,
     rng: R,
+    estimator: Estimator,
     next_mid: u16,
     transmissions: u32,
     current: Option<Exchange>,
@@ -126,6 +148,7 @@ impl<R: RngCore> Endpoint<R> {
         Self {
             params,
             rng,
+            estimator: Estimator::new(params.ack_timeout),
             next_mid: u16::from_be_bytes(mid),
             transmissions: 0,
             current: None,
@@ -154,17 +177,15 @@ impl<R: RngCore> Endpoint<R> {
             mid,
             token: &token,
         })?;
-        let interval = self.first_interval();
+        let waiting = self.waiting(now);
         self.outbox.push_back(datagram.clone());
         self.transmissions = 1;
         self.current = Some(Exchange {
+            started: now,
             mid,
             token,
             datagram,
-            phase: Phase::Unacknowledged {
-                interval,
-                due: now.saturating_add(interval),
-            },
+            phase: Phase::Unacknowledged(waiting),
         });
         Ok(())
     }
@@ -173,6 +194,12 @@ impl<R: RngCore> Endpoint<R> {
     #[must_use]
     pub fn transmissions(&self) -> u32 {
         self.transmissions
+    }
+
+    /// To be called after requests that the device had to work for: the time that
+    /// they took is then not mixed with what is measured from here on.
+    pub fn restart_measuring(&mut self) {
+        self.estimator.restart();
     }
 
     /// Says what to do at `now`.
@@ -184,19 +211,20 @@ impl<R: RngCore> Endpoint<R> {
             return Step::Idle;
         };
         match &mut exchange.phase {
-            Phase::Unacknowledged { interval, due } => {
-                if now < *due {
-                    return Step::Wait(*due);
+            Phase::Unacknowledged(waiting) => {
+                if now < waiting.due {
+                    return Step::Wait(waiting.due);
                 }
-                if self.transmissions > self.params.max_retransmit {
+                if self.transmissions > self.params.max_retransmit
+                    && (waiting.is_over(now) || self.params.max_retransmit == 0)
+                {
                     self.current = None;
                     return Step::Done(Err(Failure::GaveUp {
                         tries: self.transmissions,
                     }));
                 }
-                self.transmissions += 1;
-                *interval = interval.saturating_mul(2);
-                *due = now.saturating_add(*interval);
+                self.transmissions = self.transmissions.saturating_add(1);
+                waiting.back_off(now);
                 Step::Send(exchange.datagram.clone())
             }
             Phase::Acknowledged { until } => {
@@ -234,7 +262,7 @@ impl<R: RngCore> Endpoint<R> {
                 self.handle_reaction(now, &message, datagram, accept);
             }
             Kind::Confirmable | Kind::NonConfirmable => {
-                self.handle_message(&message, datagram, accept);
+                self.handle_message(now, &message, datagram, accept);
             }
         }
     }
@@ -259,7 +287,9 @@ impl<R: RngCore> Endpoint<R> {
                 exchange.phase = Phase::Over(Err(Failure::Reset));
             }
             Kind::Acknowledgement if empty => {
-                if matches!(exchange.phase, Phase::Unacknowledged { .. }) {
+                if matches!(exchange.phase, Phase::Unacknowledged(_)) {
+                    self.estimator
+                        .note(now, exchange.started, self.transmissions);
                     let until = now.saturating_add(self.params.max_transmit_wait());
                     exchange.phase = Phase::Acknowledged { until };
                 }
@@ -269,6 +299,10 @@ impl<R: RngCore> Endpoint<R> {
                     && message.token == exchange.token
                     && accept(message) =>
             {
+                if matches!(exchange.phase, Phase::Unacknowledged(_)) {
+                    self.estimator
+                        .note(now, exchange.started, self.transmissions);
+                }
                 exchange.phase = Phase::Over(Ok(datagram.to_vec()));
             }
             _ => {}
@@ -279,6 +313,7 @@ impl<R: RngCore> Endpoint<R> {
     /// client has no use for.
     fn handle_message(
         &mut self,
+        now: Duration,
         message: &Message<'_>,
         datagram: &[u8],
         accept: impl FnOnce(&Message<'_>) -> bool,
@@ -292,6 +327,11 @@ impl<R: RngCore> Endpoint<R> {
             if !matches!(exchange.phase, Phase::Over(_)) {
                 if !accept(message) {
                     return;
+                }
+                if matches!(exchange.phase, Phase::Unacknowledged(_)) {
+                    // The device's time to work is in this.
+                    let time = now.saturating_sub(exchange.started);
+                    self.estimator.answered_late(now, time);
                 }
                 exchange.phase = Phase::Over(Ok(datagram.to_vec()));
             }
@@ -314,11 +354,45 @@ impl<R: RngCore> Endpoint<R> {
         }
     }
 
-    /// ACK_TIMEOUT times a random factor between 1 and 1.5.
-    fn first_interval(&mut self) -> Duration {
-        let base = self.params.ack_timeout;
+    /// The first wait of an exchange that starts now, and when it ends.
+    fn waiting(&mut self, now: Duration) -> Waiting {
+        let Params {
+            ack_timeout: guess,
+            max_retransmit: most,
+            adaptive,
+        } = self.params;
+        let wait = match adaptive {
+            true => self.estimator.wait(now),
+            false => guess,
+        };
+        // A random factor between 1 and 1.5.
         let part = self.rng.next_u32() % 1024;
-        base.saturating_add(base.saturating_mul(part) / 2048)
+        let dithered = |time: Duration| time.saturating_add(time.saturating_mul(part) / 2048);
+        let first = dithered(wait);
+        // A link that is slower than the guess is given as much more time.
+        let patience = patience(dithered(guess.max(wait)), most);
+        Waiting {
+            first,
+            interval: first,
+            due: now.saturating_add(first),
+            end: now.saturating_add(patience),
+        }
+    }
+}
+
+impl Waiting {
+    /// Whether there is no time left for one more transmission and its answer.
+    fn is_over(&self, now: Duration) -> bool {
+        now.saturating_add(self.first) > self.end
+    }
+
+    fn back_off(&mut self, now: Duration) {
+        self.interval = self.interval.saturating_mul(2);
+        self.due = now.saturating_add(self.interval);
+        if !self.is_over(now) {
+            // The last wait takes what is left.
+            self.due = self.due.min(self.end);
+        }
     }
 }
 

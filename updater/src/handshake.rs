@@ -1,6 +1,5 @@
 //! The key exchange with a device: EDHOC, message 1 to 3.
 
-use rand_core::OsRng;
 use sealift_oscore::client::edhoc_post_with_echo;
 use sealift_oscore::coap::{Code, Message, number};
 use sealift_oscore::{
@@ -11,6 +10,7 @@ use crate::error::Error;
 use crate::link::Link;
 use crate::request::is_success;
 use crate::session::unwritten;
+use crate::transport::Transport;
 
 /// How often an Echo value is brought back for one message. The second time is
 /// for a value that is of no use any more: it is for an address and a minute.
@@ -18,8 +18,8 @@ const ECHO_TRIES: u32 = 2;
 
 /// EDHOC, twice where message_3 is refused: a device tells no reasons, and one
 /// that has just restarted, or has too many exchanges open, refuses it too.
-pub(crate) fn handshake(
-    link: &mut Link,
+pub(crate) fn handshake<T: Transport>(
+    link: &mut Link<T>,
     identity: &Identity,
     peer: &Credential,
 ) -> Result<ClientContext, Error> {
@@ -31,14 +31,14 @@ pub(crate) fn handshake(
 
 /// EDHOC, message 1 to 3. It needs no further message: the response to the first
 /// protected request confirms the key.
-fn exchange_keys(
-    link: &mut Link,
+fn exchange_keys<T: Transport>(
+    link: &mut Link<T>,
     identity: &Identity,
     peer: &Credential,
 ) -> Result<ClientContext, Error> {
     let failed = |error: OscoreError| Error::Handshake(error.to_string());
-    let (handshake, payload) =
-        ClientHandshake::start(identity, peer, &mut OsRng).map_err(failed)?;
+    let mut rng = link.rng();
+    let (handshake, payload) = ClientHandshake::start(identity, peer, &mut rng).map_err(failed)?;
     let (code, message_2) = post(link, &payload)?;
     if !is_success(code) {
         log::debug!("answer to message_1: {code} {message_2:02x?}");
@@ -47,14 +47,17 @@ fn exchange_keys(
             _ => Error::Handshake(format!("it does not take part in it ({code})")),
         });
     }
-    let (payload, context) = handshake
-        .receive_message_2(&message_2, &mut OsRng)
-        .map_err(|error| match error {
-            OscoreError::UnknownPeer | OscoreError::EdhocAuthentication => Error::WrongDevice,
-            error => failed(error),
-        })?;
+    let (payload, context) =
+        handshake
+            .receive_message_2(&message_2, &mut rng)
+            .map_err(|error| match error {
+                OscoreError::UnknownPeer | OscoreError::EdhocAuthentication => Error::WrongDevice,
+                error => failed(error),
+            })?;
     let (code, answer) = post(link, &payload)?;
     if is_success(code) {
+        // It computes longer for these than for anything that follows.
+        link.restart_measuring();
         log::info!("key exchange with {} done", link.device());
         return Ok(context);
     }
@@ -67,7 +70,7 @@ fn exchange_keys(
 
 /// Posts an EDHOC message, again with an Echo value where the device asks for
 /// one; returns code and payload of the response.
-fn post(link: &mut Link, payload: &[u8]) -> Result<(Code, Vec<u8>), Error> {
+fn post<T: Transport>(link: &mut Link<T>, payload: &[u8]) -> Result<(Code, Vec<u8>), Error> {
     let mut echo: Option<Vec<u8>> = None;
     let mut left = ECHO_TRIES;
     loop {

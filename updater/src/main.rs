@@ -130,11 +130,31 @@ fn connect(link: &LinkArgs, resume_tries: u32) -> Result<Client> {
         params: Params {
             ack_timeout: link.ack_timeout,
             max_retransmit: link.retries,
+            adaptive: true,
         },
         block_size: link.block_size,
         resume_tries,
     };
     Ok(Client::connect(device, identity, peer, config)?)
+}
+
+/// As [`connect`], and again so often where the link fails.
+fn connect_again(link: &LinkArgs, tries: u32) -> Result<Client> {
+    let mut left = tries;
+    loop {
+        let error = match connect(link, tries) {
+            Err(error) => error,
+            client => return client,
+        };
+        let link_failed = error
+            .downcast_ref::<Error>()
+            .is_some_and(Error::is_link_failure);
+        if left == 0 || !link_failed {
+            return Err(error);
+        }
+        left -= 1;
+        log::warn!("{error}; trying again, {left} more tries after this");
+    }
 }
 
 fn status(client: &mut Client, vm: Option<&str>, json: bool) -> Result<()> {
@@ -166,7 +186,7 @@ fn push(link: &LinkArgs, args: &PushArgs) -> Result<()> {
         log::warn!("{}: {warning}", args.envelope.display());
     }
 
-    let mut client = connect(link, args.resume_tries)?;
+    let mut client = connect_again(link, args.resume_tries)?;
     let total = u64::try_from(package.payload().len())?;
     let bar = progress_bar(total);
     let pushed = client.push(&package, &mut |event| match event {
@@ -191,6 +211,14 @@ fn push(link: &LinkArgs, args: &PushArgs) -> Result<()> {
     });
     bar.finish_and_clear();
     let pushed = pushed?;
+    let traffic = client.traffic();
+    log::info!(
+        "{} datagrams with {} bytes sent, {} with {} received",
+        traffic.sent,
+        traffic.sent_bytes,
+        traffic.received,
+        traffic.received_bytes
+    );
     let vm = package.component();
     match pushed.outcome {
         Outcome::AlreadyInstalled => say("already installed, nothing to do"),

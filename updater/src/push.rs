@@ -4,10 +4,11 @@
 use sealift_wire::{ComponentStatus, PAYLOAD, Transfer};
 
 use crate::blocks::Upload;
-use crate::client::{Client, Numbered, Sent, control};
+use crate::client::{BlockSent, Body, Client, Sent, control};
 use crate::error::Error;
 use crate::package::Package;
 use crate::request::{Code, Method, is_success};
+use crate::transport::Transport;
 
 /// What happens during a push.
 #[derive(Debug)]
@@ -26,14 +27,14 @@ pub enum Event<'a> {
         position: u64,
         /// Payload bytes in all.
         total: u64,
-        /// Payload bytes that this push has sent, repetitions included.
+        /// Payload bytes that this push has sent, as [`Pushed::sent`].
         sent: u64,
     },
     /// The transfer failed and is tried again.
     Retrying {
         /// Why.
         error: &'a Error,
-        /// Tries that are left after this one.
+        /// Tries that are left after this one, should it not get any further.
         left: u32,
     },
 }
@@ -52,7 +53,9 @@ pub enum Flow {
 pub struct Pushed {
     /// How it ended.
     pub outcome: Outcome,
-    /// Payload bytes sent, repetitions included.
+    /// Payload bytes sent, what had to be sent again over a new security context
+    /// or after a restart included; retransmissions of a message are not, those
+    /// are in [`Client::traffic`].
     pub sent: u64,
 }
 
@@ -65,15 +68,21 @@ pub enum Outcome {
     AlreadyInstalled,
 }
 
-/// Payload bytes sent, over all tries.
+/// Payload bytes over all tries.
+#[derive(Default)]
 struct Count {
     sent: u64,
+    /// How far the device has ever got.
+    furthest: u64,
+    /// Whether the last block was sent, in this try and in an earlier one.
+    complete: bool,
+    complete_before: bool,
 }
 
-impl Client {
-    /// Installs a capsule. Goes on with an open transfer of the same envelope,
-    /// and repeats that up to [`Config::resume_tries`](crate::Config) times when
-    /// the link or the device fails meanwhile.
+impl<T: Transport> Client<T> {
+    /// Installs a capsule. Goes on with an open transfer of the same envelope, and
+    /// does so when the link or the device fails meanwhile, until that has failed
+    /// [`Config::resume_tries`](crate::Config) times without getting further.
     ///
     /// # Errors
     ///
@@ -84,10 +93,12 @@ impl Client {
         package: &Package,
         observe: &mut dyn FnMut(Event<'_>) -> Flow,
     ) -> Result<Pushed, Error> {
-        let mut count = Count { sent: 0 };
+        let mut count = Count::default();
         let mut left = self.config.resume_tries;
         let mut connected = true;
         loop {
+            let before = count.furthest;
+            count.complete_before = count.complete;
             let attempt = if connected { Ok(()) } else { self.reconnect() };
             let error = match attempt.and_then(|()| self.push_once(package, &mut count, observe)) {
                 Ok(outcome) => {
@@ -99,6 +110,9 @@ impl Client {
                 Err(error) => error,
             };
             let link_failed = error.is_link_failure();
+            if count.furthest > before {
+                left = self.config.resume_tries;
+            }
             if left == 0 || !(link_failed || lost_its_place(&error)) {
                 return Err(error);
             }
@@ -132,20 +146,20 @@ impl Client {
         let upload = Upload::new(request.payload.len(), self.config.block_size);
         let head = package.head_len();
         let total = package.payload().len();
-        let sent = self.send_blocks(&request, upload, Numbered::WhereNeeded, &mut |block| {
+        let sent = self.send_blocks(&request, upload, Body::Envelope, &mut |block| {
             let from = block.range.start.max(head);
             let bytes = block.range.end.saturating_sub(from);
             let position = block.range.end.saturating_sub(head);
             if !integrated || bytes == 0 {
                 return Ok(());
             }
-            count.note(position, total, bytes, block.last, observe)
+            count.note(&block, bytes, position, total, observe)
         })?;
+        if sent.response.code == Code::VALID {
+            return self.already(package, count);
+        }
         if integrated {
             return finished(sent);
-        }
-        if sent.response.code == Code::VALID {
-            return Ok(Outcome::AlreadyInstalled);
         }
         if !is_success(sent.response.code) {
             return Err(sent.response.refusal());
@@ -179,31 +193,51 @@ impl Client {
         let upload = Upload::resume(total, received, self.config.block_size);
         let mut request = control(Method::Put, &[package.component(), PAYLOAD]);
         request.payload = package.payload().to_vec();
-        let sent = self.send_blocks(&request, upload, Numbered::Always, &mut |block| {
+        let sent = self.send_blocks(&request, upload, Body::Payload, &mut |block| {
             let bytes = block.range.len();
-            count.note(block.range.end, total, bytes, block.last, observe)
+            count.note(&block, bytes, block.range.end, total, observe)
         })?;
+        if sent.response.code == Code::VALID {
+            return self.already(package, count);
+        }
         finished(sent)
+    }
+
+    /// The capsule is active. If an earlier try has sent all of it, that is its
+    /// work, and only the answer was lost.
+    fn already(&mut self, package: &Package, count: &Count) -> Result<Outcome, Error> {
+        if count.complete_before {
+            let status = self.component_status(package.component())?;
+            return Ok(Outcome::Activated(Some(status)));
+        }
+        Ok(Outcome::AlreadyInstalled)
     }
 }
 
 impl Count {
     fn note(
         &mut self,
+        block: &BlockSent,
+        bytes: usize,
         position: usize,
         total: usize,
-        bytes: usize,
-        last: bool,
         observe: &mut dyn FnMut(Event<'_>) -> Flow,
     ) -> Result<(), Error> {
-        self.sent = self.sent.saturating_add(length(bytes));
+        let sent = length(bytes).saturating_mul(u64::from(block.times));
+        self.sent = self.sent.saturating_add(sent);
+        self.complete |= position >= total;
+        if !block.taken {
+            return Ok(());
+        }
+        let position = length(position);
+        self.furthest = self.furthest.max(position);
         let flow = observe(Event::Progress {
-            position: length(position),
+            position,
             total: length(total),
             sent: self.sent,
         });
         // What is finished cannot be stopped any more.
-        if flow == Flow::Stop && !last {
+        if flow == Flow::Stop && !block.last {
             return Err(Error::Stopped { sent: self.sent });
         }
         Ok(())
@@ -224,9 +258,6 @@ fn finished(sent: Sent) -> Result<Outcome, Error> {
     if !is_success(response.code) {
         return Err(response.refusal());
     }
-    if response.code == Code::VALID {
-        return Ok(Outcome::AlreadyInstalled);
-    }
     if !complete {
         return Err(Error::Protocol("it is done before it had everything"));
     }
@@ -235,8 +266,8 @@ fn finished(sent: Sent) -> Result<Outcome, Error> {
     ))
 }
 
-/// 4.08: the device restarted and has less, or more, than we thought. Its status
-/// tells where to go on.
+/// 4.08: the device has less, or more, than we thought. Its status tells where to
+/// go on.
 fn lost_its_place(error: &Error) -> bool {
     matches!(error, Error::Refused { code, .. } if *code == Code::INCOMPLETE)
 }

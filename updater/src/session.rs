@@ -10,8 +10,9 @@ use crate::blocks::BlockSize;
 use crate::error::{Advice, Error, printable};
 use crate::exchange::Params;
 use crate::handshake::handshake;
-use crate::link::{Address, Link};
+use crate::link::{Link, Traffic};
 use crate::request::{Code, Request, is_success};
+use crate::transport::Transport;
 
 const MALFORMED_OPTION: Error = Error::Protocol("a malformed option");
 
@@ -46,6 +47,8 @@ pub(crate) struct Outgoing<'a> {
     /// Length of the whole body.
     pub(crate) size1: Option<usize>,
     pub(crate) payload: &'a [u8],
+    /// Whether to send it again over a new security context.
+    pub(crate) renew: bool,
 }
 
 /// One message of a response, authenticated.
@@ -74,31 +77,51 @@ enum Answer {
     },
 }
 
-pub(crate) struct Session {
-    link: Link,
+pub(crate) struct Session<T: Transport> {
+    link: Link<T>,
     identity: Arc<Identity>,
     peer: Credential,
     context: ClientContext,
     renewals: u32,
+    attempts: u32,
 }
 
-impl Session {
-    /// Opens a socket and runs EDHOC.
+impl<T: Transport> Session<T> {
+    /// Runs EDHOC.
     pub(crate) fn open(
-        address: &Address,
-        identity: &Arc<Identity>,
-        peer: &Credential,
+        transport: T,
+        identity: Arc<Identity>,
+        peer: Credential,
         params: Params,
     ) -> Result<Self, Error> {
-        let mut link = Link::open(address, params)?;
-        let context = handshake(&mut link, identity, peer)?;
+        let mut link = Link::new(transport, params);
+        let context = handshake(&mut link, &identity, &peer)?;
         Ok(Self {
             link,
-            identity: Arc::clone(identity),
-            peer: peer.clone(),
+            identity,
+            peer,
             context,
             renewals: 0,
+            attempts: 0,
         })
+    }
+
+    /// Runs EDHOC again, from a new address.
+    pub(crate) fn reopen(&mut self) -> Result<(), Error> {
+        self.link.renew()?;
+        self.context = handshake(&mut self.link, &self.identity, &self.peer)?;
+        Ok(())
+    }
+
+    /// What went over the link up to now.
+    pub(crate) fn traffic(&self) -> Traffic {
+        self.link.traffic()
+    }
+
+    /// How often the latest message was sent, as a message of its own each time;
+    /// retransmissions are not counted.
+    pub(crate) fn attempts(&self) -> u32 {
+        self.attempts
     }
 
     /// How often the security context had to be renewed.
@@ -111,6 +134,7 @@ impl Session {
     /// new key exchange where it has lost the security context, and where it
     /// acknowledged the message and never answered.
     pub(crate) fn send(&mut self, outgoing: &Outgoing<'_>) -> Result<Incoming, Error> {
+        self.attempts = 0;
         let (mut renewed, mut waited) = (false, false);
         let mut echo: Option<Vec<u8>> = None;
         loop {
@@ -139,7 +163,7 @@ impl Session {
                     advice: None,
                 });
             }
-            if renewed {
+            if renewed || !outgoing.renew {
                 return Err(Error::ContextLost);
             }
             // Of several transmissions an earlier one may have been acted upon, and
@@ -157,6 +181,7 @@ impl Session {
     }
 
     fn attempt(&mut self, outgoing: &Outgoing<'_>, echo: Option<&[u8]>) -> Result<Answer, Error> {
+        self.attempts = self.attempts.saturating_add(1);
         let mut sent = None;
         let context = &mut self.context;
         self.link.send(|header| {

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use common::{Device, Model, Weather, bytes, envelope};
+use common::{Device, Manner, Model, bytes, envelope};
 use tempfile::TempDir;
 use updater::keys;
 
@@ -66,7 +66,7 @@ impl Shell {
             run(dir.path(), &["keygen", "--out", &out]).ok();
         }
         let peer = keys::load_credential(&dir.path().join("op.pub")).unwrap();
-        let device = Device::start(Model::default(), Weather::default(), &[peer]);
+        let device = Device::start(Model::default(), Manner::default(), &[peer]);
         let shell = Self { dir, device };
         let text = sealift_oscore::pem::encode_credential(&shell.device.credential);
         shell.write("device.pub", text.as_bytes());

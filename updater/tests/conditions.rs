@@ -7,7 +7,7 @@ use std::net::UdpSocket;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use common::{Answer, Bench, COMPONENT, Model, Weather, bytes, package};
+use common::{Answer, Bench, COMPONENT, Manner, Model, bytes, package};
 use rand_core::OsRng;
 use sealift_oscore::coap::{Header, Kind, Message};
 use sealift_oscore::{ClientHandshake, client};
@@ -16,11 +16,11 @@ use updater::blocks::BlockError;
 use updater::{Advice, Code, Error, Flow, Method, Request};
 
 fn bench() -> Bench {
-    Bench::new(Model::default(), Weather::default())
+    Bench::new(Model::default(), Manner::default())
 }
 
 fn with(model: Model) -> Bench {
-    Bench::new(model, Weather::default())
+    Bench::new(model, Manner::default())
 }
 
 /// A key exchange that is begun from an address of its own, and left there.

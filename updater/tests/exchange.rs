@@ -141,6 +141,88 @@ fn a_lost_request_is_sent_again_unchanged_with_doubled_intervals() {
     }
 }
 
+/// The times at which a request is sent that is started at `now` and never
+/// answered, and when it is given up.
+fn unanswered(endpoint: &mut Endpoint<Seeded>, mut now: Duration) -> (Vec<Duration>, Duration) {
+    endpoint.start(now, get).unwrap();
+    let mut times = Vec::new();
+    loop {
+        match endpoint.poll(now) {
+            Step::Wait(until) => {
+                assert!(until > now);
+                now = until;
+            }
+            Step::Send(_) => times.push(now),
+            _ => return (times, now),
+        }
+    }
+}
+
+#[test]
+fn a_quick_link_is_not_waited_for_and_has_its_time_all_the_same() {
+    for seed in 1..50 {
+        let params = Params::default();
+        let (mut endpoint, request) = started(params, seed);
+        let theirs = response(ACK, mid(&request), &request, b"");
+        take(&mut endpoint, at(20), &theirs);
+        assert_eq!(endpoint.poll(at(20)), done(&theirs));
+        let start = at(1000);
+        let (times, end) = unanswered(&mut endpoint, start);
+        let first = times[1] - times[0];
+        assert!(first >= at(200) && first <= at(300), "{first:?}");
+        let waits: Vec<_> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        for pair in waits.windows(2) {
+            assert_eq!(pair[1], pair[0] * 2);
+        }
+        // As long as any exchange, and the last transmission has its time too.
+        let patience = end - start;
+        assert!(
+            patience >= at(62_000) && patience <= at(93_000),
+            "{patience:?}"
+        );
+        assert!(end - *times.last().unwrap() >= first);
+        assert_eq!(times.len(), 9);
+
+        // But where that is switched off, the wait is that of the book.
+        let fixed = Params {
+            adaptive: false,
+            ..params
+        };
+        let (mut endpoint, request) = started(fixed, seed);
+        let theirs = response(ACK, mid(&request), &request, b"");
+        take(&mut endpoint, at(20), &theirs);
+        endpoint.poll(at(20));
+        let (times, _) = unanswered(&mut endpoint, start);
+        assert_eq!(times.len(), 5);
+        assert!(times[1] - times[0] >= at(2000));
+    }
+}
+
+#[test]
+fn a_slow_link_is_waited_for_and_has_its_retransmissions() {
+    let (mut endpoint, request) = started(Params::default(), 3);
+    // The first transmission was answered, after 20 s: nobody knows that.
+    while !matches!(endpoint.poll(at(20_000)), Step::Wait(_)) {}
+    let theirs = response(ACK, mid(&request), &request, b"");
+    take(&mut endpoint, at(20_000), &theirs);
+    assert_eq!(endpoint.poll(at(20_000)), done(&theirs));
+    let (times, end) = unanswered(&mut endpoint, at(21_000));
+    // Three quarters of 2 s and a quarter of the most, 8 s.
+    let first = times[1] - times[0];
+    assert!(first >= at(3500) && first <= at(5250), "{first:?}");
+    assert_eq!(times.len(), 5);
+    assert_eq!(end - at(21_000), first * 31);
+}
+
+#[test]
+fn a_response_that_overtakes_its_acknowledgement_is_no_measurement() {
+    let (mut endpoint, request) = started(Params::default(), 4);
+    take(&mut endpoint, at(10), &response(CON, [1, 2], &request, b""));
+    while !matches!(endpoint.poll(at(10)), Step::Done(_)) {}
+    let (times, _) = unanswered(&mut endpoint, at(20));
+    assert!(times[1] - times[0] >= at(1500));
+}
+
 #[test]
 fn a_response_to_a_retransmission_counts() {
     let (mut endpoint, request) = started(Params::default(), 3);
@@ -157,12 +239,27 @@ fn no_retransmission_is_a_legal_setting() {
     let params = Params {
         ack_timeout: at(100),
         max_retransmit: 0,
+        adaptive: true,
     };
     let (mut endpoint, _) = started(params, 4);
     assert_eq!(
         endpoint.poll(at(151)),
         Step::Done(Err(Failure::GaveUp { tries: 1 }))
     );
+    // Also where there would be time for some.
+    let params = Params {
+        ack_timeout: at(2000),
+        ..params
+    };
+    let (mut endpoint, request) = started(params, 4);
+    take(
+        &mut endpoint,
+        at(1),
+        &response(ACK, mid(&request), &request, b""),
+    );
+    assert!(matches!(endpoint.poll(at(1)), Step::Done(Ok(_))));
+    let (times, _) = unanswered(&mut endpoint, at(2));
+    assert_eq!(times, [at(2)]);
 }
 
 #[test]
@@ -183,12 +280,12 @@ fn a_separate_response_is_awaited_and_acknowledged() {
     // another exchange is under way, and it is not that one's response.
     endpoint.start(at(21_000), get).unwrap();
     assert!(matches!(endpoint.poll(at(21_000)), Step::Send(_)));
-    take(&mut endpoint, at(22_000), &theirs);
+    take(&mut endpoint, at(21_100), &theirs);
     assert_eq!(
-        endpoint.poll(at(22_000)),
+        endpoint.poll(at(21_100)),
         Step::Send(empty(ACK, [0xaa, 0xbb]))
     );
-    assert!(matches!(endpoint.poll(at(22_000)), Step::Wait(_)));
+    assert!(matches!(endpoint.poll(at(21_100)), Step::Wait(_)));
 }
 
 #[test]

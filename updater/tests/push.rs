@@ -4,7 +4,7 @@ mod common;
 
 use std::sync::atomic::Ordering;
 
-use common::{Bench, COMPONENT, Model, Weather, bytes, package};
+use common::{Bench, COMPONENT, Manner, Model, bytes, package};
 use sealift_wire::{Phase, Refusal};
 use updater::{Error, Event, Flow, Outcome, Package, Pushed};
 
@@ -53,7 +53,7 @@ fn length(bytes: &[u8]) -> u64 {
 
 #[test]
 fn a_capsule_is_installed_in_both_deliveries_and_all_block_sizes() {
-    let bench = Bench::new(Model::default(), Weather::default());
+    let bench = Bench::new(Model::default(), Manner::default());
     let mut sequence = 0;
     for len in [1, 16, 1000, 1024, 5000] {
         for block_size in [16, 64, 1024] {
@@ -78,7 +78,7 @@ fn a_capsule_is_installed_in_both_deliveries_and_all_block_sizes() {
 
 #[test]
 fn the_same_envelope_again_is_nothing_to_do() {
-    let bench = Bench::new(Model::default(), Weather::default());
+    let bench = Bench::new(Model::default(), Manner::default());
     for (sequence, detached) in [(1, false), (2, true)] {
         let package = package(sequence, &bytes(5000, 1), detached);
         push(&bench, 256, &package).unwrap();
@@ -94,7 +94,7 @@ fn the_same_envelope_again_is_nothing_to_do() {
 #[test]
 fn an_interrupted_push_goes_on_where_it_stopped() {
     for detached in [false, true] {
-        let bench = Bench::new(Model::default(), Weather::default());
+        let bench = Bench::new(Model::default(), Manner::default());
         let payload = bytes(9000, 2);
         let package = package(1, &payload, detached);
         let stopped = push_until(&bench, 256, &package, 3000).unwrap_err();
@@ -127,7 +127,7 @@ fn a_push_resumes_from_any_offset() {
             restart_to: Some(kept),
             ..Model::default()
         };
-        let bench = Bench::new(model, Weather::default());
+        let bench = Bench::new(model, Manner::default());
         push(&bench, 512, &package(1, &payload, true)).unwrap();
         assert_eq!(bench.device.model().installed, payload, "kept {kept}");
     }
@@ -135,7 +135,7 @@ fn a_push_resumes_from_any_offset() {
 
 #[test]
 fn a_push_with_another_block_size_goes_on_too() {
-    let bench = Bench::new(Model::default(), Weather::default());
+    let bench = Bench::new(Model::default(), Manner::default());
     let payload = bytes(5000, 4);
     let package = package(1, &payload, true);
     let stopped = push_until(&bench, 64, &package, 1500).unwrap_err();
@@ -149,7 +149,7 @@ fn a_push_with_another_block_size_goes_on_too() {
 
 #[test]
 fn a_finished_push_cannot_be_stopped_any_more() {
-    let bench = Bench::new(Model::default(), Weather::default());
+    let bench = Bench::new(Model::default(), Manner::default());
     let payload = bytes(2000, 5);
     let (pushed, _) = push_until(&bench, 1024, &package(1, &payload, true), 2000).unwrap();
     assert!(matches!(pushed.outcome, Outcome::Activated(_)));
@@ -162,7 +162,7 @@ fn a_device_that_wants_smaller_blocks_gets_them() {
             szx: 2,
             ..Model::default()
         };
-        let bench = Bench::new(model, Weather::default());
+        let bench = Bench::new(model, Manner::default());
         let payload = bytes(3000, 6);
         let (pushed, _) = push(&bench, 1024, &package(1, &payload, detached)).unwrap();
         assert_eq!(pushed.sent, 3000);
@@ -178,7 +178,7 @@ fn a_device_that_restarts_in_the_middle_is_met_again() {
             restart_loses: 1500,
             ..Model::default()
         };
-        let bench = Bench::new(model, Weather::default());
+        let bench = Bench::new(model, Manner::default());
         let payload = bytes(9000, 7);
         let (pushed, seen) = push(&bench, 512, &package(1, &payload, detached)).unwrap();
         assert_eq!(bench.device.model().installed, payload);
@@ -193,34 +193,12 @@ fn a_device_that_restarts_in_the_middle_is_met_again() {
 }
 
 #[test]
-fn a_bad_link_only_takes_longer() {
-    for seed in 1..=6 {
-        let weather = Weather {
-            loss: 20,
-            twice: 20,
-            seed,
-            separate: seed % 2 == 0,
-            ..Weather::default()
-        };
-        let bench = Bench::new(Model::default(), weather);
-        let payload = bytes(6000, seed);
-        let package = package(1, &payload, seed % 3 == 0);
-        let (pushed, _) = push(&bench, 512, &package).unwrap();
-        assert!(
-            matches!(pushed.outcome, Outcome::Activated(_)),
-            "{pushed:?}"
-        );
-        assert_eq!(bench.device.model().installed, payload, "seed {seed}");
-    }
-}
-
-#[test]
 fn forged_responses_are_as_good_as_none() {
-    let weather = Weather {
+    let manner = Manner {
         forger: true,
-        ..Weather::default()
+        ..Manner::default()
     };
-    let bench = Bench::new(Model::default(), weather);
+    let bench = Bench::new(Model::default(), manner);
     let payload = bytes(3000, 8);
     let (pushed, _) = push(&bench, 1024, &package(1, &payload, false)).unwrap();
     assert!(matches!(pushed.outcome, Outcome::Activated(_)));
@@ -230,7 +208,7 @@ fn forged_responses_are_as_good_as_none() {
 
 #[test]
 fn a_refusal_ends_the_push_with_its_reason() {
-    let bench = Bench::new(Model::default(), Weather::default());
+    let bench = Bench::new(Model::default(), Manner::default());
     let payload = bytes(3000, 9);
     push(&bench, 1024, &package(5, &payload, false)).unwrap();
 
@@ -248,7 +226,7 @@ fn a_refusal_ends_the_push_with_its_reason() {
 
 #[test]
 fn a_place_that_stays_lost_is_given_up() {
-    let bench = Bench::new(Model::default(), Weather::default());
+    let bench = Bench::new(Model::default(), Manner::default());
     bench.device.model().refuse_at = Some((1024, Refusal::WrongOffset));
     let mut retries = 0;
     let error = bench
@@ -264,7 +242,7 @@ fn a_place_that_stays_lost_is_given_up() {
 
 #[test]
 fn a_payload_that_does_not_belong_is_sent_with_a_warning_and_refused() {
-    let bench = Bench::new(Model::default(), Weather::default());
+    let bench = Bench::new(Model::default(), Manner::default());
     let envelope = common::envelope(1, &bytes(2000, 11), true);
     let other = bytes(2000, 12);
     let package = Package::new::<Error>(envelope, || Ok(Some(other))).unwrap();
@@ -287,7 +265,7 @@ fn an_altered_envelope_is_for_the_device_to_refuse() {
 
 #[test]
 fn an_envelope_for_an_unknown_component_is_refused() {
-    let bench = Bench::new(Model::default(), Weather::default());
+    let bench = Bench::new(Model::default(), Manner::default());
     let error = bench.client(1024).component_status("vm9").unwrap_err();
     assert_eq!(error.refusal(), Some(Refusal::UnknownComponent));
     assert_eq!(

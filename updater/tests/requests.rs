@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use common::{
-    Bench, COMPONENT, Confusion, Device, Model, Weather, bytes, config, envelope, package,
+    Bench, COMPONENT, Confusion, Device, Manner, Model, bytes, config, envelope, package,
 };
 use rand_core::OsRng;
 use sealift_oscore::Identity;
@@ -20,13 +20,14 @@ fn impatient() -> Config {
     config.params = Params {
         ack_timeout: Duration::from_millis(60),
         max_retransmit: 2,
+        adaptive: true,
     };
     config
 }
 
 #[test]
 fn a_capsule_is_managed_over_its_life() {
-    let bench = Bench::new(Model::default(), Weather::default());
+    let bench = Bench::new(Model::default(), Manner::default());
     let mut client = bench.client(1024);
     assert_eq!(
         client.discover().unwrap(),
@@ -55,7 +56,7 @@ fn long_bodies_go_up_and_down_in_blocks() {
             szx,
             ..Model::default()
         };
-        let bench = Bench::new(model, Weather::default());
+        let bench = Bench::new(model, Manner::default());
         for block_size in [16, 256, 1024] {
             let mut client = bench.client(block_size);
             for len in [0, 1, 16, 17, 1024, 3000] {
@@ -71,7 +72,7 @@ fn long_bodies_go_up_and_down_in_blocks() {
 
 #[test]
 fn an_ephemeral_capsule_gets_its_input() {
-    let bench = Bench::new(Model::default(), Weather::default());
+    let bench = Bench::new(Model::default(), Manner::default());
     let job = envelope(1, &bytes(3000, 3), false);
     for input in [b"".as_slice(), b"some input", &[0xff; 2000]] {
         let output = bench.client(1024).run(&job, input).unwrap();
@@ -81,7 +82,7 @@ fn an_ephemeral_capsule_gets_its_input() {
 
 #[test]
 fn a_response_code_of_error_is_told() {
-    let bench = Bench::new(Model::default(), Weather::default());
+    let bench = Bench::new(Model::default(), Manner::default());
     let request = Request::new(Method::Get, "/vm1/nothing");
     let response = bench.client(1024).request(&request).unwrap();
     assert_eq!(response.code, Code::NOT_FOUND);
@@ -94,7 +95,7 @@ fn a_response_code_of_error_is_told() {
 
 #[test]
 fn a_path_that_fits_no_datagram_is_not_sent() {
-    let bench = Bench::new(Model::default(), Weather::default());
+    let bench = Bench::new(Model::default(), Manner::default());
     let path = format!("/{}", "a".repeat(2000));
     let error = bench
         .client(1024)
@@ -105,11 +106,11 @@ fn a_path_that_fits_no_datagram_is_not_sent() {
 
 #[test]
 fn separate_responses_are_as_good() {
-    let weather = Weather {
-        separate: true,
-        ..Weather::default()
+    let manner = Manner {
+        separate: Some(Duration::from_millis(20)),
+        ..Manner::default()
     };
-    let bench = Bench::new(Model::default(), weather);
+    let bench = Bench::new(Model::default(), manner);
     let body = bytes(3000, 4);
     let request = Request::new(Method::Post, "/vm1/echo").with_payload(body.clone());
     assert_eq!(bench.client(1024).request(&request).unwrap().payload, body);
@@ -117,7 +118,7 @@ fn separate_responses_are_as_good() {
 
 #[test]
 fn a_lost_security_context_is_renewed_once() {
-    let bench = Bench::new(Model::default(), Weather::default());
+    let bench = Bench::new(Model::default(), Manner::default());
     let mut client = bench.client(1024);
     client.device_status().unwrap();
     bench.device.model().restart_now = true;
@@ -127,7 +128,7 @@ fn a_lost_security_context_is_renewed_once() {
 
 #[test]
 fn what_must_not_be_done_twice_is_not_sent_twice() {
-    let bench = Bench::new(Model::default(), Weather::default());
+    let bench = Bench::new(Model::default(), Manner::default());
     let mut client = bench.client(1024);
     let request = Request::new(Method::Post, "/vm1/count");
     assert_eq!(client.request(&request).unwrap().payload, b"1");
@@ -148,7 +149,7 @@ fn a_device_that_confuses_blocks_is_not_followed() {
         (Confusion::NeverEnough, "it asks for more than there is"),
         (Confusion::NewCode, "the code of the answer changed"),
     ] {
-        let bench = Bench::new(Model::default(), Weather::default());
+        let bench = Bench::new(Model::default(), Manner::default());
         bench.device.model().confusion = Some(confusion);
         let request = Request::new(Method::Put, "/vm1/echo").with_payload(bytes(3000, 7));
         let error = bench.client(1024).request(&request).unwrap_err();
@@ -158,7 +159,7 @@ fn a_device_that_confuses_blocks_is_not_followed() {
 
 #[test]
 fn a_body_interrupted_by_a_restart_is_sent_again() {
-    let bench = Bench::new(Model::default(), Weather::default());
+    let bench = Bench::new(Model::default(), Manner::default());
     let mut client = bench.client(16);
     bench.device.model().restart_in_body = Some(100);
     let body = bytes(300, 5);
@@ -169,7 +170,7 @@ fn a_body_interrupted_by_a_restart_is_sent_again() {
 
 #[test]
 fn a_stranger_is_told_so() {
-    let bench = Bench::new(Model::default(), Weather::default());
+    let bench = Bench::new(Model::default(), Manner::default());
     let stranger = Identity::generate("stranger", &mut OsRng).unwrap();
     let error = Client::connect(
         &bench.device.address,
@@ -185,7 +186,7 @@ fn a_stranger_is_told_so() {
 
 #[test]
 fn a_restart_during_the_key_exchange_is_not_taken_for_a_refusal() {
-    let bench = Bench::new(Model::default(), Weather::default());
+    let bench = Bench::new(Model::default(), Manner::default());
     bench.device.model().restart_in_handshake = true;
     bench.client(1024).device_status().unwrap();
     assert_eq!(bench.device.handshakes.load(Ordering::Relaxed), 2);
@@ -193,7 +194,7 @@ fn a_restart_during_the_key_exchange_is_not_taken_for_a_refusal() {
 
 #[test]
 fn another_device_is_not_taken_for_the_right_one() {
-    let bench = Bench::new(Model::default(), Weather::default());
+    let bench = Bench::new(Model::default(), Manner::default());
     let other = Identity::generate("device", &mut OsRng).unwrap();
     let error = Client::connect(
         &bench.device.address,
@@ -238,7 +239,7 @@ fn a_push_to_a_device_that_goes_away_ends() {
     let operator = Arc::new(Identity::generate("operator", &mut OsRng).unwrap());
     let device = Device::start(
         Model::default(),
-        Weather::default(),
+        Manner::default(),
         &[operator.credential().clone()],
     );
     let mut client = Client::connect(

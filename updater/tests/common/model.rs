@@ -10,6 +10,9 @@ use sha2::{Digest, Sha256};
 
 pub const COMPONENT: &str = "vm1";
 
+/// Erase page of the flash that the model stands for.
+pub const PAGE: usize = 4096;
+
 /// What a device may get wrong in a block-wise transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Confusion {
@@ -302,6 +305,16 @@ impl Model {
             (_, [COMPONENT, "echo"]) => self.whole(request, <[u8]>::to_vec),
             _ => Err(Refusal::NotFound),
         }
+    }
+
+    /// What a restart leaves: of an open transfer, whole pages.
+    pub fn restart(&mut self) {
+        if let Some(open) = &mut self.transfer {
+            let kept = open.data.len() - open.data.len() % PAGE;
+            open.data.truncate(kept);
+        }
+        self.body.clear();
+        self.output.clear();
     }
 
     /// What `/vm1/page` says in its present version.
