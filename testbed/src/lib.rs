@@ -5,14 +5,18 @@
 
 #![forbid(unsafe_code)]
 
+mod ballast;
 mod device;
 mod programs;
+mod proxy;
 mod simulation;
 mod weather;
 mod workshop;
 
+pub use ballast::with_ballast;
 pub use device::{Device, DeviceOptions};
 pub use programs::{Outcome, Programs};
+pub use proxy::Proxy;
 pub use simulation::{Counted, Mishap, Outgoing, Peer, Simulation};
-pub use weather::{Dice, Fates, Weather};
+pub use weather::{Dice, Fates, Weather, most_transmissions};
 pub use workshop::{Sign, Workshop};

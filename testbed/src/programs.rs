@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -82,11 +82,25 @@ impl Outcome {
             .stdin(Stdio::null())
             .output()
             .with_context(|| format!("cannot start {}", program.display()))?;
-        Ok(Self {
+        Ok(Self::read(&output))
+    }
+
+    /// Waits for the end of a program that was started with pipes.
+    ///
+    /// # Errors
+    ///
+    /// Where that fails.
+    pub fn of_child(child: Child) -> Result<Self> {
+        let output = child.wait_with_output().context("cannot wait for it")?;
+        Ok(Self::read(&output))
+    }
+
+    fn read(output: &Output) -> Self {
+        Self {
             status: output.status.code().unwrap_or(-1),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        })
+        }
     }
 
     /// This outcome, if the program succeeded.

@@ -30,6 +30,22 @@ impl Weather {
     }
 }
 
+/// The most transmissions that so many messages should take which are sent until
+/// they are answered, with such a loss each way, in percent. One succeeds if both it
+/// and its answer arrive, so their number is distributed geometrically; this is five
+/// standard deviations above the mean.
+#[must_use]
+pub fn most_transmissions(messages: usize, loss: u32) -> u64 {
+    let arrives = 1.0 - f64::from(loss) / 100.0;
+    let succeeds = arrives * arrives;
+    let count = f64::from(u32::try_from(messages).unwrap_or(u32::MAX));
+    let mean = count / succeeds;
+    let deviation = (count * (1.0 - succeeds)).sqrt() / succeeds;
+    let most = (mean + 5.0 * deviation).round();
+    // Of a float there is no checked conversion but by its text.
+    format!("{most:.0}").parse().unwrap_or(u64::MAX)
+}
+
 /// Numbers from a seed; splitmix64. Not secure, and need not be.
 #[derive(Clone, Debug)]
 pub struct Dice(u64);
@@ -142,6 +158,13 @@ mod tests {
                 .iter()
                 .all(|time| (20..=325).contains(&time.as_millis()))
         );
+    }
+
+    #[test]
+    fn what_a_loss_costs() {
+        assert_eq!(most_transmissions(100, 0), 100);
+        // 100 / 0.49, and five times the root of 51, / 0.49.
+        assert_eq!(most_transmissions(100, 30), 277);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
-use crate::{Device, DeviceOptions, Outcome, Programs};
+use crate::{Device, DeviceOptions, Outcome, Programs, Proxy, with_ballast};
 
 /// Keys, credentials and files of one system under test.
 #[derive(Debug)]
@@ -91,10 +91,28 @@ impl Workshop {
         self.dir.path().join(name)
     }
 
-    /// The Wasm of a capsule.
+    /// The Wasm of a capsule: in the folder, or else among the built ones.
     #[must_use]
     pub fn wasm(&self, capsule: &str) -> PathBuf {
-        self.programs.capsules.join(format!("{capsule}.wasm"))
+        let name = format!("{capsule}.wasm");
+        let own = self.path(&name);
+        if own.exists() {
+            return own;
+        }
+        self.programs.capsules.join(name)
+    }
+
+    /// Makes `NAME.wasm` in the folder: a built capsule that is larger by so many
+    /// bytes and does the same.
+    ///
+    /// # Errors
+    ///
+    /// As [`with_ballast`], and where a file cannot be read or written.
+    pub fn enlarge(&self, capsule: &str, name: &str, bytes: usize) -> Result<()> {
+        let wasm = std::fs::read(self.wasm(capsule)).context("cannot read the capsule")?;
+        let larger = with_ballast(&wasm, bytes)?;
+        let path = self.path(&format!("{name}.wasm"));
+        std::fs::write(path, larger).context("cannot write the capsule")
     }
 
     /// Runs the signer.
@@ -205,8 +223,30 @@ impl Workshop {
     ///
     /// Where it cannot be started; a refusal is in the outcome.
     pub fn updater(&self, device: &Device, credential: &str, args: &[&str]) -> Result<Outcome> {
-        let all = self.updater_arguments(device, credential, args);
+        let all = self.updater_arguments(device, &device.url(), credential, args);
         Outcome::of(&self.programs.updater, self.dir(), &all)
+    }
+
+    /// As [`Workshop::updater`], over a proxy; does not wait for its end.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be started.
+    pub fn updater_over(
+        &self,
+        proxy: &Proxy,
+        device: &Device,
+        credential: &str,
+        args: &[&str],
+    ) -> Result<Child> {
+        Command::new(&self.programs.updater)
+            .args(self.updater_arguments(device, &proxy.url(), credential, args))
+            .current_dir(self.dir())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .context("cannot start the updater")
     }
 
     /// As [`Workshop::updater`], but does not wait for its end. What it says
@@ -217,7 +257,7 @@ impl Workshop {
     /// Where it cannot be started.
     pub fn spawn_updater(&self, device: &Device, credential: &str, args: &[&str]) -> Result<Child> {
         Command::new(&self.programs.updater)
-            .args(self.updater_arguments(device, credential, args))
+            .args(self.updater_arguments(device, &device.url(), credential, args))
             .current_dir(self.dir())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -226,8 +266,14 @@ impl Workshop {
             .context("cannot start the updater")
     }
 
-    fn updater_arguments(&self, device: &Device, credential: &str, args: &[&str]) -> Vec<OsString> {
-        let mut all: Vec<OsString> = vec!["--device".into(), device.url().into()];
+    fn updater_arguments(
+        &self,
+        device: &Device,
+        url: &str,
+        credential: &str,
+        args: &[&str],
+    ) -> Vec<OsString> {
+        let mut all: Vec<OsString> = vec!["--device".into(), url.into()];
         all.extend(["--cred".into(), format!("{credential}.cred").into()]);
         all.extend(["--peer".into(), device.options().identity.clone().into()]);
         all.extend(args.iter().map(Into::into));

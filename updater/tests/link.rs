@@ -9,7 +9,7 @@ use common::model::PAGE;
 use common::simulated::in_blocks_of;
 use common::{COMPONENT, Manner, Model, World, bytes, package};
 use sealift_wire::{Phase, Refusal};
-use testbed::{Dice, Mishap, Weather};
+use testbed::{Dice, Mishap, Weather, most_transmissions};
 use updater::{Config, Error, Event, Flow, Method, Outcome, Package, Params, Pushed, Request};
 
 const PAYLOAD: usize = 40_000;
@@ -36,21 +36,9 @@ fn installed(world: &World, pushed: &Pushed, payload: &[u8]) -> bool {
 
 /// What goes up for a payload: two key exchange messages, the status, the envelope,
 /// the status again, and the blocks of the payload.
-fn messages(package: &Package, block_size: usize) -> u64 {
+fn messages(package: &Package, block_size: usize) -> usize {
     let blocks = |body: &[u8]| body.len().div_ceil(block_size);
-    u64::try_from(4 + blocks(package.envelope()) + blocks(package.payload())).unwrap()
-}
-
-/// The most transmissions that so many messages take with such a loss each way: a
-/// transmission succeeds if both it and its answer arrive, so that they are
-/// geometrically distributed; five standard deviations above the mean.
-fn most_transmissions(messages: u64, loss: u32) -> u64 {
-    let arrives = 1.0 - f64::from(loss) / 100.0;
-    let succeeds = arrives * arrives;
-    let count = f64::from(u32::try_from(messages).unwrap());
-    let mean = count / succeeds;
-    let deviation = (count * (1.0 - succeeds)).sqrt() / succeeds;
-    format!("{:.0}", mean + 5.0 * deviation).parse().unwrap()
+    4 + blocks(package.envelope()) + blocks(package.payload())
 }
 
 #[test]
