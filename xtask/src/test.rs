@@ -1,7 +1,7 @@
 //! `cargo xtask test`: every check that needs no special hardware.
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
@@ -54,13 +54,17 @@ pub(crate) fn test() -> Result<()> {
         Ok(())
     });
     count.check("formatting", || {
-        run(cargo().args(["fmt", "--all", "--check"]))?;
-        run(cargo()
-            .args(["fmt", "--all", "--check"])
-            .current_dir(root().join("capsules")))
+        for folder in workspaces() {
+            run(cargo()
+                .args(["fmt", "--all", "--check"])
+                .current_dir(folder))?;
+        }
+        Ok(())
     });
     count.check("dependencies: licences, bans, sources", || {
-        for folder in [root(), root().join("capsules")] {
+        for folder in workspaces() {
+            // What is not built yet was not downloaded yet.
+            run(cargo().arg("fetch").current_dir(&folder))?;
             run(denying(&deny, &folder)
                 .arg("--offline")
                 .args(["check", "licenses", "bans", "sources"]))?;
@@ -91,6 +95,11 @@ pub(crate) fn test() -> Result<()> {
         run(cargo()
             .args(["clippy", "--locked", "--workspace", "--all-targets"])
             .args(["--", "-D", "warnings"]))?;
+        run(cargo()
+            .args(["clippy", "--locked", "--target-dir"])
+            .arg(target().join("smith"))
+            .args(["--", "-D", "warnings"])
+            .current_dir(smith()))?;
         run(cargo()
             .args(["clippy", "--locked", "--release", "--target", setup::WASM])
             .arg("--target-dir")
@@ -125,6 +134,15 @@ pub(crate) fn test() -> Result<()> {
     println!("{} passed, {} failed", count.passed, count.failed);
     ensure!(count.failed == 0, "some checks failed");
     Ok(())
+}
+
+/// The folders that have a `Cargo.lock`.
+fn workspaces() -> [PathBuf; 3] {
+    [root(), root().join("capsules"), smith()]
+}
+
+fn smith() -> PathBuf {
+    root().join("firmware/core/tests/smith")
 }
 
 /// cargo-deny on the workspace in `folder`.
