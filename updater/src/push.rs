@@ -63,7 +63,7 @@ pub struct Pushed {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The capsule runs as a trial; with the status, where the device gave it.
-    Activated(Option<ComponentStatus>),
+    Activated(Option<Box<ComponentStatus>>),
     /// The same envelope was active before; nothing was changed.
     AlreadyInstalled,
 }
@@ -208,7 +208,7 @@ impl<T: Transport> Client<T> {
     fn already(&mut self, package: &Package, count: &Count) -> Result<Outcome, Error> {
         if count.complete_before {
             let status = self.component_status(package.component())?;
-            return Ok(Outcome::Activated(Some(status)));
+            return Ok(Outcome::Activated(Some(Box::new(status))));
         }
         Ok(Outcome::AlreadyInstalled)
     }
@@ -262,7 +262,9 @@ fn finished(sent: Sent) -> Result<Outcome, Error> {
         return Err(Error::Protocol("it is done before it had everything"));
     }
     Ok(Outcome::Activated(
-        ComponentStatus::from_cbor(&response.payload).ok(),
+        ComponentStatus::from_cbor(&response.payload)
+            .ok()
+            .map(Box::new),
     ))
 }
 

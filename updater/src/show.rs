@@ -277,7 +277,6 @@ mod tests {
             memory_max: Some(8448),
             starts: Some(2),
             uptime: Some(60),
-            ..empty.clone()
         };
         vec![empty, trial]
     }
