@@ -34,6 +34,15 @@ pub struct Device {
     log: Arc<Log>,
 }
 
+/// RAM that a process has, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// Now (`VmRSS`).
+    pub resident: u64,
+    /// At its most (`VmHWM`).
+    pub peak: u64,
+}
+
 #[derive(Debug, Default)]
 struct Log {
     text: Mutex<(String, bool)>,
@@ -165,6 +174,26 @@ impl Device {
         self.kill()?;
         let address = self.address.clone();
         Self::start_at(&self.program.clone(), self.options.clone(), &address)
+    }
+
+    /// The RAM that the process has.
+    ///
+    /// # Errors
+    ///
+    /// Where it has ended, or the system does not say.
+    pub fn memory(&self) -> Result<Memory> {
+        let path = format!("/proc/{}/status", self.child.id());
+        let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+        let field = |name: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(name));
+            let kilobytes = line.and_then(|line| line.split_whitespace().next());
+            let kilobytes = kilobytes.with_context(|| format!("{path} has no {name}"))?;
+            Ok::<_, anyhow::Error>(kilobytes.parse::<u64>()? * 1024)
+        };
+        Ok(Memory {
+            resident: field("VmRSS:")?,
+            peak: field("VmHWM:")?,
+        })
     }
 
     /// Whether the process has not ended.

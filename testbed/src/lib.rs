@@ -7,6 +7,7 @@
 
 mod ballast;
 mod device;
+mod peer;
 mod programs;
 mod proxy;
 mod simulation;
@@ -14,7 +15,8 @@ mod weather;
 mod workshop;
 
 pub use ballast::with_ballast;
-pub use device::{Device, DeviceOptions};
+pub use device::{Device, DeviceOptions, Memory};
+pub use peer::{Answer, RawPeer};
 pub use programs::{Outcome, Programs};
 pub use proxy::Proxy;
 pub use simulation::{Counted, Mishap, Outgoing, Peer, Simulation};

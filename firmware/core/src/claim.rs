@@ -24,6 +24,14 @@ impl Claim {
         self.0 = Some((peer, now));
     }
 
+    /// The place is this peer's from now on, unless somebody else is using it:
+    /// who helps with a transfer does not take it over.
+    pub(crate) fn keep(&mut self, peer: usize, now: u64) {
+        if !self.excludes(peer, now) {
+            self.hold(peer, now);
+        }
+    }
+
     /// The place is nobody's.
     pub(crate) fn free(&mut self) {
         self.0 = None;
@@ -45,5 +53,10 @@ mod tests {
         assert!(!claim.excludes(2, 1000 + HELD_MS));
         claim.free();
         assert!(!claim.excludes(2, 1000));
+        claim.keep(1, 2000);
+        claim.keep(2, 2000);
+        assert!(claim.excludes(2, 2000));
+        claim.keep(2, 2000 + HELD_MS);
+        assert!(claim.excludes(1, 2000 + HELD_MS));
     }
 }

@@ -161,7 +161,7 @@ impl<const N: usize> Ota<N> {
             .belongs(session, vm, vms.transfer(vm)?.digest)?;
         let place = self.sending.get_mut(vm);
         let sending = place.ok_or(Refusal::UnknownComponent)?;
-        sending.hold(peer, now);
+        sending.keep(peer, now);
         let progress = vms.payload_piece(vm, piece)?;
         if progress != Progress::Continue {
             sending.free();
@@ -190,7 +190,7 @@ impl Upload {
                     offset: piece.offset.saturating_sub(*head),
                     ..piece
                 };
-                sending.hold(peer, now);
+                sending.keep(peer, now);
                 let progress = vms.payload_piece(self.vm, piece)?;
                 if progress != Progress::Continue {
                     sending.free();

@@ -154,6 +154,21 @@ impl<'b> Writer<'b> {
         Ok(())
     }
 
+    /// Adds bytes as they are, well-formed or not, and ends the message: for tests
+    /// of whoever receives it (feature `raw`).
+    ///
+    /// # Errors
+    /// As [`Writer::payload`].
+    #[cfg(feature = "raw")]
+    pub fn raw(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        if self.payload {
+            return Err(Error::AfterPayload);
+        }
+        self.put(bytes)?;
+        self.payload = true;
+        Ok(())
+    }
+
     /// Bytes that a payload may still have.
     pub fn payload_space(&self) -> usize {
         if self.payload {

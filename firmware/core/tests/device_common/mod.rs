@@ -123,9 +123,9 @@ pub(crate) struct Rig {
 
 /// A peer with a security context.
 pub(crate) struct Session {
-    context: ClientContext,
-    from: SocketAddr,
-    mid: u16,
+    pub(crate) context: ClientContext,
+    pub(crate) from: SocketAddr,
+    pub(crate) mid: u16,
 }
 
 /// What came back.
@@ -241,6 +241,11 @@ impl Rig {
             now: 0,
             others: VecDeque::new(),
         }
+    }
+
+    /// The device's public credential.
+    pub(crate) fn credential(&self) -> &sealift_oscore::Credential {
+        &self.credential
     }
 
     /// Starts the device anew on what is in its flash.
