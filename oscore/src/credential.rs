@@ -195,6 +195,7 @@ impl core::fmt::Debug for Credential {
 }
 
 /// A credential together with its private key.
+#[derive(Clone)]
 pub struct Identity {
     private: Zeroizing<[u8; 32]>,
     credential: Credential,

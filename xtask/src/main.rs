@@ -1,5 +1,5 @@
 //! The commands of the README and of CI: `cargo xtask demo`, `test`,
-//! `sweep`, `mutants`, `build`, `capsules`. Each installs what it needs and says
+//! `sweep`, `mutants`, `fuzz`, `build`, `capsules`. Each installs what it needs and says
 //! what it does.
 
 #![forbid(unsafe_code)]
@@ -7,6 +7,7 @@
 mod build;
 mod capsule;
 mod demo;
+mod fuzz;
 mod libcoap;
 mod mutants;
 mod run;
@@ -42,6 +43,17 @@ enum Command {
     },
     /// Changes of the manifest and storage crates that a test must notice
     Mutants,
+    /// libFuzzer on the targets in fuzz/, for so many minutes each
+    Fuzz {
+        /// How long each target is fuzzed
+        #[arg(long, default_value_t = 10)]
+        minutes: u64,
+        /// Writes fuzz/seeds anew instead
+        #[arg(long)]
+        seeds: bool,
+        /// Only this target, on all cores
+        target: Option<String>,
+    },
     /// Builds the host tools, the native device and the capsules
     Build,
     /// Builds capsules/*, leaves target/capsules/NAME.wasm
@@ -59,6 +71,10 @@ fn main() -> ExitCode {
         Command::Test => test::test(),
         Command::Sweep { seed } => sweep::sweep(seed),
         Command::Mutants => mutants::mutants(),
+        Command::Fuzz { seeds: true, .. } => fuzz::seeds(),
+        Command::Fuzz {
+            minutes, target, ..
+        } => fuzz::fuzz(minutes, target.as_deref()),
         Command::Build => build::everything(),
         Command::Capsules => build::capsules(),
         Command::NewCapsule { name } => capsule::new(&name),

@@ -164,6 +164,19 @@ where
         length
     }
 
+    /// Adds a session with the peer of this index without a key exchange: for
+    /// fuzzing and measuring.
+    #[cfg(feature = "preset")]
+    pub fn preset(
+        &mut self,
+        now: u64,
+        peer: usize,
+        context: sealift_oscore::context::SecurityContext,
+    ) -> server::SessionId {
+        let peer = server::PeerIndex(peer);
+        self.server.preset(now, peer, context)
+    }
+
     /// Lets capsules go on, each for a slice, and time pass. `now` and `out` are
     /// as for [`Device::handle_datagram`].
     pub fn poll(&mut self, now: u64, out: &mut [u8]) -> Step {

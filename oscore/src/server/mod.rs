@@ -23,6 +23,8 @@
 mod freshness;
 mod handshake;
 mod pool;
+#[cfg(feature = "preset")]
+mod preset;
 mod protected;
 mod replies;
 

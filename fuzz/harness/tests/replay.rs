@@ -1,0 +1,99 @@
+//! What is in `fuzz/seeds` and `fuzz/regressions`, and some changes of it,
+//! without a fuzzer and on the stable compiler.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use fuzz_harness::{FOLDER, Rng, Target, Trace, cross, memory, mutate, plain};
+
+#[global_allocator]
+static COUNTING: memory::Counting = memory::Counting;
+
+/// Inputs that are made up for each target.
+const MADE_UP: u32 = 300;
+
+fn folder(kind: &str, target: Target) -> PathBuf {
+    let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    fuzz.join(kind).join(target.name())
+}
+
+/// The files of a folder; none where there is no such folder.
+fn inputs(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let named = files.map(|file| {
+        let name = file.file_name().to_string_lossy().into_owned();
+        (name, std::fs::read(file.path()).unwrap())
+    });
+    named.collect()
+}
+
+/// Runs an input; its name is in the output of a test that fails.
+fn run(target: Target, name: &str, input: &[u8]) -> Trace {
+    println!("{} {name}", target.name());
+    target.run(input)
+}
+
+fn all(target: Target) -> Trace {
+    let mut reached = Trace::default();
+    for kind in ["seeds", "regressions"] {
+        for (name, input) in inputs(&folder(kind, target)) {
+            reached = reached.and(&run(target, &name, &input));
+        }
+    }
+    reached
+}
+
+#[test]
+fn the_seeds_are_those_that_are_made_now() {
+    for target in Target::ALL {
+        let made = target.seeds().into_iter();
+        let made: BTreeMap<_, _> = made.map(|(name, seed)| (name, seed.encode())).collect();
+        let kept = inputs(&folder("seeds", *target));
+        assert!(made == kept, "run `cargo xtask fuzz --seeds`");
+    }
+}
+
+#[test]
+fn datagrams_of_anybody() {
+    let reached = all(Target::Datagram);
+    assert!(reached.done > 0 && reached.refused > 0, "{reached:?}");
+}
+
+#[test]
+fn plaintexts_of_known_peers() {
+    let reached = all(Target::Inner);
+    assert!(reached.done > 0 && reached.refused > 0, "{reached:?}");
+    assert!(reached.unprotected > 0, "{reached:?}");
+    assert!(reached.transfers, "{reached:?}");
+    if std::env::var_os(FOLDER).is_some() {
+        // The second of the real capsules was activated.
+        assert!(reached.highest >= 2, "{reached:?}");
+    }
+}
+
+#[test]
+fn key_exchanges() {
+    let reached = all(Target::Edhoc);
+    assert!(reached.established >= 8, "{reached:?}");
+}
+
+#[test]
+fn our_oscore_and_liboscore() {
+    let reached = all(Target::OscoreDifferential);
+    assert!(reached.alike > 100, "{reached:?}");
+}
+
+#[test]
+fn made_up_inputs() {
+    for target in Target::ALL {
+        let seeds: Vec<_> = inputs(&folder("seeds", *target)).into_values().collect();
+        for seed in 0..MADE_UP {
+            let mut rng = Rng::new(u64::from(seed));
+            let one = &seeds[rng.below(seeds.len())];
+            let other = &seeds[rng.below(seeds.len())];
+            let crossed = cross(one, other, seed);
+            let input = mutate(&crossed, seed, |bytes| plain(bytes, &mut rng));
+            run(*target, &format!("made up of seed {seed}"), &input);
+        }
+    }
+}

@@ -1,0 +1,416 @@
+//! `cargo xtask fuzz`: libFuzzer on the targets in `fuzz/`.
+//!
+//! Without cargo-fuzz: the flags that it passes are few, it passes them for
+//! every crate, and it would have to be built on each machine that tests. The
+//! layout is its own, so `cargo fuzz run` works all the same, with
+//! AddressSanitizer and more slowly.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::run::{cargo, line, root, run, say, target};
+use crate::{build, setup};
+
+/// The targets, as in `fuzz/fuzz_targets`.
+pub(crate) const TARGETS: [&str; 4] = ["datagram", "inner", "edhoc", "oscore_differential"];
+
+/// Inputs in the test command, for each target.
+const SMOKE_RUNS: u32 = 10_000;
+
+/// The variable that tells the harness where the signed capsules are.
+pub(crate) const FIXTURES: &str = "SEALIFT_FUZZ_FIXTURES";
+
+const HOST: &str = "x86_64-unknown-linux-gnu";
+
+/// What libFuzzer learns the coverage of: our code, and what reads for it. In the
+/// rest, cryptography and the engine, it would find nothing and take most of
+/// the time.
+const COVERED: [&str; 9] = [
+    "fuzz-harness",
+    "sealift-core",
+    "sealift-manifest",
+    "sealift-oscore",
+    "sealift-storage",
+    "sealift-wire",
+    "lakers",
+    "lakers-shared",
+    "minicbor",
+];
+
+/// The flags for that: those of cargo-fuzz, without `--cfg fuzzing`, so that it is
+/// the real code everywhere.
+const COVERAGE: [&str; 5] = [
+    "-Cpasses=sancov-module",
+    "-Cllvm-args=-sanitizer-coverage-level=4",
+    "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
+    "-Cllvm-args=-sanitizer-coverage-pc-table",
+    "-Cllvm-args=-sanitizer-coverage-trace-compares",
+];
+
+/// What libFuzzer is told in every run. An input has ten seconds; the harness
+/// itself has a tighter bound on the memory of the device.
+const OPTIONS: [&str; 4] = [
+    "-max_len=4096",
+    "-timeout=10",
+    "-rss_limit_mb=1024",
+    "-print_final_stats=1",
+];
+
+/// Writes the seeds anew.
+///
+/// # Errors
+///
+/// Where the program that makes them does not build or run.
+pub(crate) fn seeds() -> Result<()> {
+    setup::libclang()?;
+    run(cargo()
+        .args(["run", "--locked", "--quiet", "-p", "fuzz-harness"])
+        .args(["--features", "liboscore", "--bin", "write-seeds", "--"])
+        .arg(root().join("fuzz/seeds")))
+}
+
+/// Fuzzes one target, or all of them, for so many minutes each: as many at a
+/// time as there are cores.
+///
+/// # Errors
+///
+/// Where something was found, or the fuzzers do not build.
+pub(crate) fn fuzz(minutes: u64, only: Option<&str>) -> Result<()> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let jobs: Vec<&str> = match only {
+        None => TARGETS.to_vec(),
+        Some(name) => {
+            ensure!(
+                TARGETS.contains(&name),
+                "there is no target {name}; there are {}",
+                TARGETS.join(", ")
+            );
+            // They exchange what they find by their common corpus.
+            vec![name; cores]
+        }
+    };
+    setup::linker()?;
+    setup::libclang()?;
+    let fixtures = fixtures()?;
+    let Some(programs) = fuzzers()? else {
+        bail!("fuzzing needs a nightly compiler: rustup toolchain install nightly");
+    };
+    say(&format!(
+        "fuzzing for {minutes} minutes each: {}",
+        jobs.join(", ")
+    ));
+    let time = format!("-max_total_time={}", minutes.saturating_mul(60));
+    let queue = Mutex::new(jobs.iter().enumerate());
+    let results = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..cores {
+            scope.spawn(|| {
+                loop {
+                    let next = queue.lock().map(|mut queue| queue.next());
+                    let Ok(Some((number, name))) = next else {
+                        return;
+                    };
+                    let corpus = target().join("fuzz/corpus").join(name);
+                    let log = target().join(format!("fuzz/{name}-{number}.log"));
+                    let run = Run {
+                        programs: &programs,
+                        fixtures: &fixtures,
+                        name,
+                        corpus: &corpus,
+                        log: &log,
+                    };
+                    let result = run.start(&[&time]);
+                    if let Ok(mut results) = results.lock() {
+                        results.push((number, *name, result));
+                    }
+                }
+            });
+        }
+    });
+    let mut results = results.into_inner().unwrap_or_default();
+    results.sort_by_key(|(number, ..)| *number);
+    println!("target                executions   per second   edges   findings");
+    let mut found = 0;
+    for (_, name, result) in results {
+        let report = result?;
+        let Report { runs, edges, .. } = report;
+        let count = report.findings.len();
+        println!(
+            "{name:<20} {runs:>11} {:>12} {edges:>7} {count:>10}",
+            report.per_second
+        );
+        for finding in &report.findings {
+            println!("  {}", finding.display());
+        }
+        found += count;
+    }
+    ensure!(
+        found == 0,
+        "{found} findings: mend, and keep the input in fuzz/regressions"
+    );
+    Ok(())
+}
+
+/// What the smoke runs need: the built fuzzers and the signed capsules.
+pub(crate) struct Smoke {
+    programs: PathBuf,
+    fixtures: PathBuf,
+}
+
+impl Smoke {
+    /// Builds the fuzzers; `None` where there is no nightly compiler.
+    ///
+    /// # Errors
+    ///
+    /// Where they do not build.
+    pub(crate) fn prepare(fixtures: &Path) -> Result<Option<Self>> {
+        let smoke = |programs| Self {
+            programs,
+            fixtures: fixtures.to_owned(),
+        };
+        Ok(fuzzers()?.map(smoke))
+    }
+
+    /// A fixed number of inputs of one target, the same each time.
+    ///
+    /// # Errors
+    ///
+    /// Where one of them was a finding.
+    pub(crate) fn run(&self, name: &str) -> Result<()> {
+        let corpus = target().join("fuzz/smoke").join(name);
+        if corpus.exists() {
+            fs::remove_dir_all(&corpus).context("cannot remove an old corpus")?;
+        }
+        let log = target().join(format!("fuzz/{name}-smoke.log"));
+        let run = Run {
+            programs: &self.programs,
+            fixtures: &self.fixtures,
+            name,
+            corpus: &corpus,
+            log: &log,
+        };
+        let report = run.start(&[&format!("-runs={SMOKE_RUNS}"), "-seed=1"])?;
+        say(&format!(
+            "{name}: {} inputs, {} a second, {} edges",
+            report.runs, report.per_second, report.edges
+        ));
+        ensure!(
+            report.findings.is_empty(),
+            "found {:?}; the log is {}",
+            report.findings,
+            log.display()
+        );
+        ensure!(report.runs >= u64::from(SMOKE_RUNS), "it ended too early");
+        Ok(())
+    }
+}
+
+/// Signs capsules for the device under test, which has no compiler; returns
+/// the folder with them.
+///
+/// # Errors
+///
+/// Where capsules or signer do not build, or the signer refuses.
+pub(crate) fn fixtures() -> Result<PathBuf> {
+    run(cargo().args(["build", "--locked", "-p", "signer"]))?;
+    build::capsules()?;
+    let folder = target().join("fuzz-fixtures");
+    if folder.exists() {
+        fs::remove_dir_all(&folder).context("cannot remove the old fixtures")?;
+    }
+    fs::create_dir_all(&folder).context("cannot make a folder for fixtures")?;
+    let signer = || {
+        let mut signer = Command::new(target().join("debug/signer"));
+        signer
+            .current_dir(&folder)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        signer
+    };
+    say("signing capsules for the fuzzers");
+    run(signer().args(["keygen", "--out", "translator.key"]))?;
+    let sign = |capsule: &str, out: &str, options: &[&str]| {
+        run(signer()
+            .arg("sign")
+            .arg(target().join("capsules").join(format!("{capsule}.wasm")))
+            .args(["--key", "translator.key", "--target", "pulley64"])
+            .args(["--fuel", "400000", "--out", out])
+            .args(["--grant", "log", "--grant", "rng", "--grant", "sensors"])
+            .args(options))
+    };
+    let vm1 = ["--component", "vm1", "--seq"];
+    sign("thermometer", "active.suit", &[&vm1[..], &["1"]].concat())?;
+    let next = [&vm1[..], &["2", "--floor", "2"]].concat();
+    sign("thermometer-v2", "next.suit", &next)?;
+    sign(
+        "crasher",
+        "other.suit",
+        &["--component", "vm2", "--seq", "1"],
+    )?;
+    let detached = [&vm1[..], &["3", "--detached"]].concat();
+    sign("thermometer-v2", "detached.suit", &detached)?;
+    let job = ["--component", "vm-run", "--seq", "1", "--ephemeral"];
+    sign("hello", "job.suit", &job)?;
+    Ok(folder)
+}
+
+/// Builds the fuzzers; returns the folder that they are in, or `None` where
+/// there is no nightly compiler.
+fn fuzzers() -> Result<Option<PathBuf>> {
+    let mut version = nightly();
+    version.args(["rustc", "--version"]);
+    let present = version.output().is_ok_and(|output| output.status.success());
+    if !present {
+        return Ok(None);
+    }
+    say("building the fuzzers");
+    let folder = target().join("fuzz");
+    let mut build = nightly();
+    build
+        .args(["cargo", "build", "--locked", "--release", "--bins"])
+        .args(["--target", HOST, "--target-dir"])
+        .arg(&folder)
+        .arg("-Zprofile-rustflags");
+    let flags: Vec<String> = COVERAGE.iter().map(|flag| format!("{flag:?}")).collect();
+    let flags = flags.join(",");
+    for name in COVERED {
+        build.arg("--config");
+        build.arg(format!(
+            "profile.release.package.{name}.rustflags=[{flags}]"
+        ));
+    }
+    // The C++ of libFuzzer; clang is here for liboscore anyhow.
+    run(build.current_dir(root().join("fuzz")).env("CXX", "clang++"))?;
+    Ok(Some(folder.join(HOST).join("release")))
+}
+
+/// The nightly toolchain, without what this cargo says of its own.
+fn nightly() -> Command {
+    let mut command = Command::new("rustup");
+    command.args(["run", "nightly"]);
+    for name in [
+        "CARGO",
+        "RUSTC",
+        "RUSTUP_TOOLCHAIN",
+        "CARGO_ENCODED_RUSTFLAGS",
+    ] {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// One fuzzer at work.
+struct Run<'a> {
+    programs: &'a Path,
+    fixtures: &'a Path,
+    name: &'a str,
+    corpus: &'a Path,
+    log: &'a Path,
+}
+
+/// What came of it.
+struct Report {
+    runs: u64,
+    per_second: u64,
+    edges: u64,
+    findings: Vec<PathBuf>,
+}
+
+impl Run<'_> {
+    /// Runs it to its end.
+    fn start(&self, options: &[&str]) -> Result<Report> {
+        let findings = target().join("fuzz/findings").join(self.name);
+        fs::create_dir_all(&findings).context("cannot make a folder for findings")?;
+        fs::create_dir_all(self.corpus).context("cannot make a folder for the corpus")?;
+        let before = files(&findings)?;
+        let fuzz = root().join("fuzz");
+        let log = fs::File::create(self.log).context("cannot write a log")?;
+        let mut command = Command::new(self.programs.join(self.name));
+        command
+            .args(OPTIONS)
+            .args(options)
+            .arg(format!("-artifact_prefix={}/", findings.display()))
+            .arg(format!("-dict={}", fuzz.join("coap.dict").display()))
+            .arg(self.corpus)
+            .arg(fuzz.join("seeds").join(self.name))
+            .env(FIXTURES, self.fixtures)
+            .stdout(Stdio::null())
+            .stderr(log);
+        let regressions = fuzz.join("regressions").join(self.name);
+        if regressions.is_dir() {
+            command.arg(regressions);
+        }
+        let status = command
+            .status()
+            .with_context(|| format!("cannot start {}", line(&command)))?;
+        let said = fs::read_to_string(self.log).context("cannot read a log")?;
+        let mut report = Report::read(&said);
+        report.findings = files(&findings)?;
+        report.findings.retain(|file| !before.contains(file));
+        ensure!(
+            status.success() || !report.findings.is_empty(),
+            "{} ended with {status} and no finding; the log is {}",
+            self.name,
+            self.log.display()
+        );
+        Ok(report)
+    }
+}
+
+impl Report {
+    /// What libFuzzer said.
+    fn read(said: &str) -> Self {
+        let statistic = |name: &str| {
+            let mut values = said.lines().filter_map(|line| line.strip_prefix(name));
+            values
+                .next_back()
+                .and_then(|value| value.trim().parse().ok())
+        };
+        let mut covered = said.lines().filter_map(|line| {
+            let (_, rest) = line.split_once(" cov: ")?;
+            rest.split_whitespace().next()?.parse().ok()
+        });
+        Self {
+            runs: statistic("stat::number_of_executed_units:").unwrap_or(0),
+            per_second: statistic("stat::average_exec_per_sec:").unwrap_or(0),
+            edges: covered.next_back().unwrap_or(0),
+            findings: Vec::new(),
+        }
+    }
+}
+
+fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder).context("cannot read a folder")?;
+    entries.map(|entry| Ok(entry?.path())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_figures_are_read_from_libfuzzers_words() {
+        let said = "#2\tINITED cov: 7 ft: 8 corp: 1/1b\n\
+            #20000\tDONE   cov: 1234 ft: 5678 corp: 90/12Kb lim: 4096 exec/s: 55\n\
+            stat::number_of_executed_units: 20000\n\
+            stat::average_exec_per_sec:     55\n";
+        let report = Report::read(said);
+        assert_eq!(
+            (report.runs, report.per_second, report.edges),
+            (20_000, 55, 1234)
+        );
+    }
+
+    #[test]
+    fn each_target_has_its_program_and_its_seeds() {
+        for name in TARGETS {
+            let fuzz = root().join("fuzz");
+            assert!(fuzz.join(format!("fuzz_targets/{name}.rs")).is_file());
+            assert!(!files(&fuzz.join("seeds").join(name)).unwrap().is_empty());
+        }
+    }
+}
