@@ -8,7 +8,7 @@ mod common;
 
 use common::{Rng, identity};
 use sealift_oscore::coap::{BlockOption, Code, Inner, Writer, number};
-use sealift_oscore::server::Incoming;
+use sealift_oscore::server::{ECHO, Incoming};
 use sealift_oscore::{Identity, MAX_DATAGRAM, Server, pem};
 use std::net::UdpSocket;
 use std::process::{Command, Output};
@@ -16,13 +16,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+const HOUR_MS: u64 = 3_600_000;
+
 /// GET /vm-control gives `status`; PUT takes blocks and gives their length.
 struct Resources {
     status: Vec<u8>,
     body: Vec<u8>,
+    /// How often a request had to be shown to be new.
+    asked: usize,
 }
 
 enum Answer {
+    /// 4.01 with this Echo value.
+    Prove([u8; ECHO]),
     Status,
     Block(Code, BlockOption),
     Length(Code),
@@ -63,6 +69,7 @@ impl Resources {
     ) -> Result<(), sealift_oscore::coap::Error> {
         let length = u32::try_from(self.body.len()).unwrap().to_be_bytes();
         match answer {
+            Answer::Prove(echo) => w.option(number::ECHO, echo),
             Answer::Status => w.payload(&self.status),
             Answer::Block(code, block) => {
                 w.block(number::BLOCK1, *block)?;
@@ -77,7 +84,9 @@ impl Resources {
     }
 }
 
-/// Answers until it is told to stop, and loses one response on the way.
+/// Answers until it is told to stop, and loses one response on the way. After the
+/// first request an hour passes, so that who wants to change something has to show
+/// first that the request is new (RFC 9175, 2.3).
 fn serve(
     socket: &UdpSocket,
     mut server: Server<4, 2>,
@@ -87,30 +96,39 @@ fn serve(
     let mut rng = Rng::new(1);
     let (mut datagram, mut scratch, mut out) =
         ([0; MAX_DATAGRAM], [0; MAX_DATAGRAM], [0; MAX_DATAGRAM]);
-    let mut lost = 0;
+    let (mut now, mut lost) = (0, 0);
     while !stop.load(Ordering::Relaxed) {
         let Ok((length, from)) = socket.recv_from(&mut datagram) else {
             continue;
         };
         let datagram = &datagram[..length];
-        let length = match server.receive(0, from, datagram, &mut scratch, &mut rng, &mut out) {
+        let length = match server.receive(now, from, datagram, &mut scratch, &mut rng, &mut out) {
             Incoming::Reply(length) => length,
             Incoming::Ignore => continue,
             Incoming::Request(request) => {
-                let answer = resources.act(&request.inner);
+                let old = now - request.proven_ms > HOUR_MS / 2;
+                let answer = if old && request.inner.code == Code::PUT {
+                    resources.asked += 1;
+                    let echo = server.challenge(now, request.session, &mut rng);
+                    Answer::Prove(echo.unwrap())
+                } else {
+                    resources.act(&request.inner)
+                };
                 let code = match answer {
+                    Answer::Prove(_) => Code::UNAUTHORIZED,
                     Answer::Status => Code::CONTENT,
                     Answer::Block(code, _) | Answer::Length(code) | Answer::Empty(code) => code,
                 };
                 let (_, length) = server
                     .respond(
-                        0,
+                        now,
                         request.reply,
                         code,
                         |w| resources.write(&answer, w),
                         &mut out,
                     )
                     .unwrap();
+                now = HOUR_MS;
                 lost += 1;
                 if lost == 3 {
                     // Lost on the way: the client sends its request again.
@@ -124,7 +142,7 @@ fn serve(
     resources
 }
 
-fn client(python: &str, own: &Identity, device: &Identity, extra: &[&str]) -> (Output, Vec<u8>) {
+fn client(python: &str, own: &Identity, device: &Identity, extra: &[&str]) -> (Output, Resources) {
     let folder = std::env::temp_dir().join(format!(
         "sealift-interop-{}-{}",
         std::process::id(),
@@ -147,6 +165,7 @@ fn client(python: &str, own: &Identity, device: &Identity, extra: &[&str]) -> (O
     let resources = Resources {
         status: b"status of the device".to_vec(),
         body: Vec::new(),
+        asked: 0,
     };
     let thread = std::thread::spawn(move || serve(&socket, server, resources, &stopping));
     let output = Command::new(python)
@@ -169,7 +188,7 @@ fn client(python: &str, own: &Identity, device: &Identity, extra: &[&str]) -> (O
     stop.store(true, Ordering::Relaxed);
     let resources = thread.join().unwrap();
     std::fs::remove_dir_all(&folder).unwrap();
-    (output, resources.body)
+    (output, resources)
 }
 
 fn python() -> Option<String> {
@@ -189,7 +208,7 @@ fn aiocoap_exchanges_keys_and_transfers_blocks() {
         .collect();
     let body_argument = format!("hex:{}", hex::encode(&body));
     for style in ["by-value", "by-key-id"] {
-        let (output, received) = client(
+        let (output, resources) = client(
             &python,
             &own,
             &device,
@@ -223,7 +242,10 @@ fn aiocoap_exchanges_keys_and_transfers_blocks() {
         );
         assert!(lines[1].contains("\"code\": \"2.04\""), "{text}");
         assert!(lines[1].contains("\"payload\": \"00004e20\""), "{text}");
-        assert_eq!(received, body);
+        assert_eq!(resources.body, body);
+        // The first block was asked for again, with an Echo option; the others,
+        // which come without one, still belong to it.
+        assert_eq!(resources.asked, 1);
     }
 }
 
@@ -231,8 +253,8 @@ fn aiocoap_exchanges_keys_and_transfers_blocks() {
 fn aiocoap_with_another_key_is_refused() {
     let Some(python) = python() else { return };
     let (stranger, device) = (identity(66, "stranger"), identity(2, "device"));
-    let (output, received) = client(&python, &stranger, &device, &["get", "/vm-control"]);
+    let (output, resources) = client(&python, &stranger, &device, &["get", "/vm-control"]);
     assert!(!output.status.success());
     assert!(!String::from_utf8(output.stdout).unwrap().contains("2.05"));
-    assert!(received.is_empty());
+    assert!(resources.body.is_empty());
 }

@@ -47,10 +47,18 @@ async def run(options):
     session = await Session.open(
         options.uri, options.cred, options.peer, options.style, options.timeout
     )
-    good = True
+    good, more = True, {}
+    if options.accept is not None:
+        more["accept"] = options.accept
     for method, path, body in steps_of(options.steps):
         response = await session.request(
-            method, path, body, szx=options.szx, szx2=options.szx2
+            method,
+            path,
+            body,
+            szx=options.szx,
+            szx2=options.szx2,
+            confirmable=not options.non,
+            **more,
         )
         print(json.dumps(report(method, path, body, response)), flush=True)
         good = good and response.code.is_successful() and is_protected(response)
@@ -66,6 +74,8 @@ def main():
     parser.add_argument("--style", default="by-value", choices=["by-value", "by-key-id"])
     parser.add_argument("--szx", type=int, help="block size exponent, 0 to 6, after the first step")
     parser.add_argument("--szx2", type=int, help="the same, asked for in responses")
+    parser.add_argument("--accept", type=int, help="the content format to ask for")
+    parser.add_argument("--non", action="store_true", help="send non-confirmable requests")
     parser.add_argument("--timeout", type=float, default=30, help="seconds per step")
     parser.add_argument("steps", nargs="+")
     options = parser.parse_args()

@@ -135,7 +135,7 @@ def is_protected(response):
 
 def report(method, path, body, response):
     """What is printed of a response."""
-    return {
+    said = {
         "method": method,
         "path": path,
         "sent": len(body),
@@ -143,3 +143,8 @@ def report(method, path, body, response):
         "protected": is_protected(response),
         "payload": response.payload.hex(),
     }
+    for option in ("max_age", "size1", "content_format"):
+        value = getattr(response.opt, option)
+        if value is not None:
+            said[option] = int(value)
+    return said

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
-use common::gate::Gate;
+use common::gate::{ACKNOWLEDGEMENT, CONFIRMABLE, Gate, NON_CONFIRMABLE, OPEN, Plan};
 use common::{Bench, V1, V2, v2};
 use rand_core::OsRng;
 use sealift_oscore::client::edhoc_post;
@@ -208,25 +208,24 @@ fn aiocoap_reads_in_blocks_of_every_size() {
 fn twenty_requests_of_aiocoap_in_flight_are_all_answered() {
     const COUNT: usize = 20;
     let Some(python) = Python::find() else { return };
-    let workshop = Workshop::furnished().unwrap();
-    let op = workshop.path("op.pub");
-    let device = workshop
-        .device_with(|options| options.allow.push(("use".into(), op)))
-        .unwrap();
-    let bench = Bench { workshop, device };
-    bench.sign("v1.suit", &Sign::default());
-    bench.op(&["push", "v1.suit"]);
+    let bench = Bench::with_a_slow_capsule();
     let paths = ["/vm-control", "/vm1/version", "/.well-known/core", "/vm9"];
     let expected = ["2.05", "2.05", "2.05", "4.04"];
     for seed in 0..4 {
         // message_1; message_3 with the first request.
-        let gate = Gate::open(bench.device.address(), 2, COUNT, seed);
+        let plan = Plan {
+            through: 2,
+            hold: COUNT,
+            seed,
+            ..OPEN
+        };
+        let gate = Gate::to(bench.device.address(), plan);
         let count = COUNT.to_string();
         let scene = ["in-flight", "--cred", "op.cred", "--count", &count];
         let args = [&scene[..], &paths].concat();
         let outcome = python.run(&bench, "crowd.py", &gate.url(), &args);
         let said = responses(&bench, outcome);
-        assert_eq!(gate.close(), COUNT, "seed {seed}: not at once");
+        assert_eq!(gate.close().together, COUNT, "seed {seed}: not at once");
         assert_eq!(said.len(), 1 + COUNT);
         for (n, response) in said[1..].iter().enumerate() {
             let expected = expected[n % paths.len()];
@@ -239,6 +238,87 @@ fn twenty_requests_of_aiocoap_in_flight_are_all_answered() {
         assert_ne!(said[1]["payload"], said[3]["payload"]);
         assert_eq!(text(&said[2], "payload"), hex::encode(V1));
     }
+}
+
+/// What takes long is acknowledged first and answered later (RFC 7252, 5.2.2).
+#[test]
+fn aiocoap_waits_for_a_slow_capsule() {
+    let Some(python) = Python::find() else { return };
+    let bench = Bench::with_a_slow_capsule();
+    let steps = ["get", "/vm2/fine", "get", "/vm2/spin", "get", "/vm2/fine"];
+    for (options, lose, kind) in [
+        (&[][..], 0, CONFIRMABLE),
+        // The answer is lost once, and sent again.
+        (&[], 1, CONFIRMABLE),
+        (&["--non"], 0, NON_CONFIRMABLE),
+    ] {
+        let gate = Gate::to(bench.device.address(), Plan { lose, ..OPEN });
+        let fixed = ["--cred", "op.cred"];
+        let args = [&fixed[..], options, &steps].concat();
+        let outcome = python.run(&bench, "client.py", &gate.url(), &args);
+        // It says that there was an error, which there was.
+        assert_eq!(outcome.status, 1, "{outcome:?}");
+        let said: Vec<Value> = outcome.stdout.lines().map(response).collect();
+        assert_eq!(codes(&said), ["2.05", "5.00", "2.05"], "{said:?}");
+        assert!(
+            said[1]["payload"]
+                .as_str()
+                .unwrap()
+                .contains(&hex::encode("fuel"))
+        );
+        let seen = gate.close();
+        let acknowledged = seen.count(ACKNOWLEDGEMENT, true) > 0;
+        assert_eq!(acknowledged, kind == CONFIRMABLE, "{:02x?}", seen.answers);
+        assert!(seen.count(kind, false) > lose, "{:02x?}", seen.answers);
+    }
+}
+
+/// The limits and choices that a device tells its clients of.
+#[test]
+fn aiocoap_is_told_how_much_in_which_format_and_when_to_try_again() {
+    let Some(python) = Python::find() else { return };
+    let workshop = Workshop::furnished().unwrap();
+    let rival = workshop.credential("rival").unwrap();
+    let device = workshop
+        .device_with(|options| options.allow.push(("deploy".into(), rival)))
+        .unwrap();
+    let bench = Bench { workshop, device };
+    bench.write("large", &[0xd8; 200_000]);
+    let steps = ["get", "/vm-control", "put", "/vm-control/vm1", "@large"];
+    let outcome = python.client(&bench, "op", &steps);
+    let said: Vec<Value> = outcome.stdout.lines().map(response).collect();
+    assert_eq!(codes(&said), ["2.05", "4.13"], "{said:?}");
+    let limit = said[1]["size1"].as_u64().unwrap();
+    assert!((100_000..200_000).contains(&limit), "{said:?}");
+
+    for (format, code) in [("60", "2.05"), ("40", "4.06"), ("0", "4.06")] {
+        let steps = ["--accept", format, "get", "/vm-control"];
+        let outcome = python.client(&bench, "op", &steps);
+        let said: Vec<Value> = outcome.stdout.lines().map(response).collect();
+        assert_eq!(codes(&said), [code], "{format}: {said:?}");
+    }
+
+    // Two deployers and one component.
+    let detached = Sign {
+        extra: &["--detached"],
+        ..Sign::default()
+    };
+    bench.sign("v1.suit", &detached);
+    let steps = ["get", "/vm-control", "put", "/vm-control/vm1", "@v1.suit"];
+    let said = responses(&bench, python.client(&bench, "op", &steps));
+    assert_eq!(codes(&said), ["2.05", "2.04"], "{said:?}");
+    let other = Sign {
+        extra: &["--detached"],
+        ..v2(2)
+    };
+    bench.sign("v2.suit", &other);
+    let steps = ["get", "/vm-control", "put", "/vm-control/vm1", "@v2.suit"];
+    let outcome = python.client(&bench, "rival", &steps);
+    let said: Vec<Value> = outcome.stdout.lines().map(response).collect();
+    assert_eq!(codes(&said), ["2.05", "5.03"], "{said:?}");
+    assert!(said[1]["max_age"].as_u64().unwrap() > 0, "{said:?}");
+    bench.op(&["push", "v1.suit"]);
+    bench.answers(V1);
 }
 
 #[test]

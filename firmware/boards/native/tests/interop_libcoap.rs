@@ -10,6 +10,7 @@ use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use common::gate::{ACKNOWLEDGEMENT, CONFIRMABLE, Gate, NON_CONFIRMABLE, OPEN, Plan};
 use common::{Bench, V1};
 use lakers::{
     ConnId, Credential, CredentialTransfer, EADItem, EDHOCMethod, EDHOCSuite, EdhocBuffer,
@@ -95,6 +96,8 @@ struct Libcoap<'a> {
     program: PathBuf,
     bench: &'a Bench,
     context: String,
+    /// Where the device is reached.
+    url: String,
 }
 
 impl<'a> Libcoap<'a> {
@@ -119,13 +122,14 @@ impl<'a> Libcoap<'a> {
         Some(Self {
             program: program.into(),
             bench,
+            url: bench.device.url(),
             // The sequence number goes on from one run to the next.
             context: format!("{name}.oscore,{name}.sequence"),
         })
     }
 
     fn run(&self, args: &[&str], path: &str) -> Outcome {
-        let url = format!("{}{path}", self.bench.device.url());
+        let url = format!("{}{path}", self.url);
         let fixed = ["-E", &self.context, "-o", "answer", "-B", "60"];
         let args = [&fixed[..], args, &[&url]].concat();
         let _ = std::fs::remove_file(self.bench.workshop.path("answer"));
@@ -210,6 +214,7 @@ fn libcoap_sends_what_the_updater_does_not() {
         (&[], "/vm9", "4.04 "),
         (&["-m", "put", "-e", "x"], "/vm-control/vm1", "4.00 "),
         (&[], "/vm1/version", "4.03 "),
+        (&["-A", "40"], "/vm-control", "4.06 "),
     ] {
         let outcome = libcoap.run(args, path);
         assert!(outcome.stderr.starts_with(said), "{path}: {outcome:?}");
@@ -238,4 +243,46 @@ fn a_repeated_number_or_another_key_is_refused_and_costs_libcoap_nothing() {
     bench.write("op.oscore", keys.as_bytes());
     bench.write("op.sequence", &sequence);
     libcoap.good(&[], "/vm-control");
+}
+
+/// What takes long is acknowledged first and answered later (RFC 7252, 5.2.2);
+/// output of more than a block comes in blocks, which libcoap asks for with the
+/// options of its request and new tokens.
+#[test]
+fn libcoap_waits_for_a_slow_capsule_and_gathers_the_output_of_a_job() {
+    let bench = Bench::with_a_slow_capsule();
+    let Some(mut libcoap) = Libcoap::connect(&bench, "op") else {
+        return;
+    };
+    for (options, lose, kind) in [
+        (&[][..], 0, CONFIRMABLE),
+        (&[], 1, CONFIRMABLE),
+        (&["-N"], 0, NON_CONFIRMABLE),
+    ] {
+        let gate = Gate::to(bench.device.address(), Plan { lose, ..OPEN });
+        libcoap.url = gate.url();
+        let outcome = libcoap.run(options, "/vm2/spin");
+        assert!(outcome.stderr.starts_with("5.00 "), "{outcome:?}");
+        assert!(outcome.stderr.contains("fuel"), "{outcome:?}");
+        let seen = gate.close();
+        let acknowledged = seen.count(ACKNOWLEDGEMENT, true) > 0;
+        assert_eq!(acknowledged, kind == CONFIRMABLE, "{:02x?}", seen.answers);
+        assert!(seen.count(kind, false) > lose, "{:02x?}", seen.answers);
+    }
+    libcoap.url = bench.device.url();
+    let job = Sign {
+        capsule: "hello",
+        component: "vm-run",
+        grants: &[],
+        extra: &["--ephemeral"],
+        ..Sign::default()
+    };
+    bench.sign("job.suit", &job);
+    let name = "a long name, ".repeat(90);
+    bench.write("job", &[&bench.read("job.suit"), name.as_bytes()].concat());
+    let expected = format!("hello, {}, from a capsule", name.trim());
+    for size in ["64", "1024"] {
+        let said = libcoap.good(&["-m", "post", "-b", size, "-f", "job"], "/vm-run");
+        assert_eq!(String::from_utf8_lossy(&said), expected, "{size}");
+    }
 }

@@ -1,24 +1,66 @@
-//! A gate between a client and the device, behind which datagrams gather.
+//! A gate between a client and the device, which can hold datagrams back, lose
+//! them, and remembers what the device has said.
 
 use std::collections::HashSet;
 use std::net::{SocketAddr, UdpSocket};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Lets the first datagrams through, then gathers a number of them before it
-/// lets them on, in another order; then all the others. The same datagram
-/// again does not count, and is let through with the first ones only.
+/// What a gate does. The same datagram again does not count as another one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    /// Datagrams of the client that pass at once.
+    pub(crate) through: usize,
+    /// Then as many gather before they pass together, in another order; after
+    /// that, all pass.
+    pub(crate) hold: usize,
+    /// Which other order.
+    pub(crate) seed: usize,
+    /// How many confirmable messages of the device are lost.
+    pub(crate) lose: usize,
+}
+
+/// A gate that only looks on.
+pub(crate) const OPEN: Plan = Plan {
+    through: usize::MAX,
+    hold: 0,
+    seed: 0,
+    lose: 0,
+};
+
+/// What came of it.
+pub(crate) struct Seen {
+    /// Datagrams of the client that were on their way together.
+    pub(crate) together: usize,
+    /// The datagrams of the device, with the ones that were lost.
+    pub(crate) answers: Vec<Vec<u8>>,
+}
+
+impl Seen {
+    /// How many answers came as a message of this type (RFC 7252, 3), empty or
+    /// not.
+    pub(crate) fn count(&self, kind: u8, empty: bool) -> usize {
+        let matches = |d: &&Vec<u8>| (d[0] >> 4) & 3 == kind && (d[1] == 0) == empty;
+        self.answers.iter().filter(matches).count()
+    }
+}
+
+/// Message types on the wire.
+pub(crate) const CONFIRMABLE: u8 = 0;
+pub(crate) const NON_CONFIRMABLE: u8 = 1;
+pub(crate) const ACKNOWLEDGEMENT: u8 = 2;
+
 pub(crate) struct Gate {
     address: SocketAddr,
-    held: Arc<AtomicUsize>,
     closed: Arc<AtomicBool>,
-    threads: Vec<JoinHandle<()>>,
+    there: JoinHandle<usize>,
+    back: JoinHandle<Vec<Vec<u8>>>,
 }
 
 impl Gate {
-    pub(crate) fn open(device: &str, through: usize, hold: usize, seed: usize) -> Self {
+    pub(crate) fn to(device: &str, plan: Plan) -> Self {
         let socket = || {
             let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
             let often = Duration::from_millis(20);
@@ -28,53 +70,22 @@ impl Gate {
         let (front, back) = (socket(), socket());
         back.connect(device).unwrap();
         let address = front.local_addr().unwrap();
-        let held = Arc::new(AtomicUsize::new(0));
         let closed = Arc::new(AtomicBool::new(false));
-        let client = Arc::new(std::sync::Mutex::new(None));
-
-        let (from, to) = (front.clone(), back.clone());
-        let (count, stop, seen_from) = (held.clone(), closed.clone(), client.clone());
-        let there = std::thread::spawn(move || {
-            let (mut buffer, mut seen) = ([0; 2048], HashSet::new());
-            let mut gathered: Vec<Vec<u8>> = Vec::new();
-            while !stop.load(Ordering::Relaxed) {
-                let Ok((length, peer)) = from.recv_from(&mut buffer) else {
-                    continue;
-                };
-                *seen_from.lock().unwrap() = Some(peer);
-                let datagram = buffer[..length].to_vec();
-                let new = seen.insert(datagram.clone());
-                if seen.len() <= through || seen.len() > through + hold {
-                    to.send(&datagram).unwrap();
-                } else if new {
-                    gathered.push(datagram);
-                    count.store(gathered.len(), Ordering::Relaxed);
-                    if gathered.len() == hold {
-                        shuffle(&mut gathered, seed);
-                        for datagram in &gathered {
-                            to.send(datagram).unwrap();
-                        }
-                    }
-                }
-            }
-        });
-        let stop = closed.clone();
-        let back_again = std::thread::spawn(move || {
-            let mut buffer = [0; 2048];
-            while !stop.load(Ordering::Relaxed) {
-                let Ok(length) = back.recv(&mut buffer) else {
-                    continue;
-                };
-                if let Some(peer) = *client.lock().unwrap() {
-                    front.send_to(&buffer[..length], peer).unwrap();
-                }
-            }
-        });
+        let client = Arc::new(Mutex::new(None));
+        let there = {
+            let (from, to) = (front.clone(), back.clone());
+            let (closed, client) = (closed.clone(), client.clone());
+            std::thread::spawn(move || there(plan, &from, &to, &client, &closed))
+        };
+        let back = {
+            let closed = closed.clone();
+            std::thread::spawn(move || back_again(plan, &back, &front, &client, &closed))
+        };
         Self {
             address,
-            held,
             closed,
-            threads: vec![there, back_again],
+            there,
+            back,
         }
     }
 
@@ -82,14 +93,75 @@ impl Gate {
         format!("coap://{}", self.address)
     }
 
-    /// How many datagrams were on their way together.
-    pub(crate) fn close(self) -> usize {
+    pub(crate) fn close(self) -> Seen {
         self.closed.store(true, Ordering::Relaxed);
-        for thread in self.threads {
-            thread.join().unwrap();
+        Seen {
+            together: self.there.join().unwrap(),
+            answers: self.back.join().unwrap(),
         }
-        self.held.load(Ordering::Relaxed)
     }
+}
+
+type Client = Mutex<Option<SocketAddr>>;
+
+/// From the client to the device.
+fn there(
+    plan: Plan,
+    from: &UdpSocket,
+    to: &UdpSocket,
+    client: &Client,
+    closed: &AtomicBool,
+) -> usize {
+    let (mut buffer, mut seen) = ([0; 2048], HashSet::new());
+    let mut gathered: Vec<Vec<u8>> = Vec::new();
+    while !closed.load(Ordering::Relaxed) {
+        let Ok((length, peer)) = from.recv_from(&mut buffer) else {
+            continue;
+        };
+        *client.lock().unwrap() = Some(peer);
+        let datagram = &buffer[..length];
+        let new = seen.insert(datagram.to_vec());
+        let held = seen
+            .len()
+            .checked_sub(plan.through)
+            .is_some_and(|after| (1..=plan.hold).contains(&after));
+        if !held {
+            to.send(datagram).unwrap();
+        } else if new {
+            gathered.push(datagram.to_vec());
+            if gathered.len() == plan.hold {
+                shuffle(&mut gathered, plan.seed);
+                for datagram in &gathered {
+                    to.send(datagram).unwrap();
+                }
+            }
+        }
+    }
+    gathered.len()
+}
+
+/// From the device to the client.
+fn back_again(
+    plan: Plan,
+    from: &UdpSocket,
+    to: &UdpSocket,
+    client: &Client,
+    closed: &AtomicBool,
+) -> Vec<Vec<u8>> {
+    let (mut buffer, mut answers, mut lost) = ([0; 2048], Vec::new(), 0);
+    while !closed.load(Ordering::Relaxed) {
+        let Ok(length) = from.recv(&mut buffer) else {
+            continue;
+        };
+        let datagram = &buffer[..length];
+        answers.push(datagram.to_vec());
+        if (datagram[0] >> 4) & 3 == CONFIRMABLE && lost < plan.lose {
+            lost += 1;
+        } else if let Some(peer) = *client.lock().unwrap() {
+            to.send_to(datagram, peer).unwrap();
+        }
+    }
+    answers
 }
 
 /// Seed 0 turns the order around, the others mix it.

@@ -36,6 +36,31 @@ impl Bench {
         bench
     }
 
+    /// As [`Bench::with_v1`], with an operator who may use capsules, too, and
+    /// as vm2 one of which `/spin` takes long and ends with its fuel.
+    pub(crate) fn with_a_slow_capsule() -> Self {
+        let workshop = Workshop::furnished().unwrap();
+        let op = workshop.path("op.pub");
+        let device = workshop
+            .device_with(|options| options.allow.push(("use".into(), op)))
+            .unwrap();
+        let bench = Self { workshop, device };
+        bench.sign("v1.suit", &Sign::default());
+        let slow = Sign {
+            capsule: "hostile",
+            component: "vm2",
+            grants: &["log", "rng"],
+            extra: &["--fuel", "30000000"],
+            ..Sign::default()
+        };
+        bench.sign("slow.suit", &slow);
+        for (vm, envelope) in [("vm1", "v1.suit"), ("vm2", "slow.suit")] {
+            bench.op(&["push", envelope]);
+            bench.op(&["confirm", vm]);
+        }
+        bench
+    }
+
     pub(crate) fn sign(&self, out: &str, sign: &Sign<'_>) {
         self.workshop.sign(out, sign).unwrap().success().unwrap();
     }
