@@ -137,16 +137,20 @@ pub(crate) fn v2(sequence: u64) -> Sign<'static> {
     }
 }
 
-/// A status, or another payload, without what changes as time passes.
+/// A status, or another payload, without what changes as time passes and as
+/// capsules are called.
 pub(crate) fn timeless(payload: &[u8]) -> Vec<u8> {
+    let still = |component: &mut ComponentStatus| {
+        component.uptime = None;
+        component.fuel_last = None;
+        component.fuel_max = None;
+    };
     if let Ok(mut device) = DeviceStatus::from_cbor(payload) {
         device.uptime = None;
-        for component in &mut device.components {
-            component.uptime = None;
-        }
+        device.components.iter_mut().for_each(still);
         device.to_cbor()
     } else if let Ok(mut component) = ComponentStatus::from_cbor(payload) {
-        component.uptime = None;
+        still(&mut component);
         component.to_cbor()
     } else {
         payload.to_vec()
