@@ -285,7 +285,7 @@ fn a_forged_acknowledgement_does_not_stop_a_separate_answer() {
     // it will send change nothing.
     let mut elsewhere = scene.outsider("app");
     let forged = |_: &mut RawPeer, n: u32| {
-        let kind = [Kind::Acknowledgement, Kind::Reset][usize::from(n % 2 == 0)];
+        let kind = [Kind::Acknowledgement, Kind::Reset][usize::from(n.is_multiple_of(2))];
         let mid = u16::try_from(n / 2).unwrap();
         datagram(0x40 | kind.bits() << 4, Code::EMPTY, mid, &[])
     };
