@@ -10,7 +10,7 @@ use common::{
 };
 use liboscore::OscoreOption;
 use proptest::prelude::*;
-use sealift_oscore::coap::{Code, Header, Message};
+use sealift_oscore::coap::{Code, Message};
 use sealift_oscore::{MAX_DATAGRAM, protect};
 
 /// What fits inside beside what goes around it, with identifiers of 7 bytes and an
