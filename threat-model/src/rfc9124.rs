@@ -1,0 +1,48 @@
+//! The identifiers of RFC 9124, "A Manifest Information Model for Firmware
+//! Updates in Internet of Things (IoT) Devices".
+
+/// All threats of section 4.2, in its order.
+pub const THREATS: [&str; 18] = [
+    "THREAT.IMG.EXPIRED",
+    "THREAT.IMG.EXPIRED.OFFLINE",
+    "THREAT.IMG.INCOMPATIBLE",
+    "THREAT.IMG.FORMAT",
+    "THREAT.IMG.LOCATION",
+    "THREAT.NET.REDIRECT",
+    "THREAT.NET.ONPATH",
+    "THREAT.IMG.REPLACE",
+    "THREAT.IMG.NON_AUTH",
+    "THREAT.UPD.WRONG_PRECURSOR",
+    "THREAT.UPD.UNAPPROVED",
+    "THREAT.IMG.DISCLOSURE",
+    "THREAT.MFST.OVERRIDE",
+    "THREAT.MFST.EXPOSURE",
+    "THREAT.IMG.EXTRA",
+    "THREAT.KEY.EXPOSURE",
+    "THREAT.MFST.MODIFICATION",
+    "THREAT.MFST.TOCTOU",
+];
+
+/// All security requirements of section 4.3, in its order.
+pub const REQUIREMENTS: [&str; 20] = [
+    "REQ.SEC.SEQUENCE",
+    "REQ.SEC.COMPATIBLE",
+    "REQ.SEC.EXP",
+    "REQ.SEC.AUTHENTIC",
+    "REQ.SEC.AUTH.IMG_TYPE",
+    "REQ.SEC.AUTH.IMG_LOC",
+    "REQ.SEC.AUTH.REMOTE_LOC",
+    "REQ.SEC.AUTH.EXEC",
+    "REQ.SEC.AUTH.PRECURSOR",
+    "REQ.SEC.AUTH.COMPATIBILITY",
+    "REQ.SEC.RIGHTS",
+    "REQ.SEC.IMG.CONFIDENTIALITY",
+    "REQ.SEC.ACCESS_CONTROL",
+    "REQ.SEC.MFST.CONFIDENTIALITY",
+    "REQ.SEC.IMG.COMPLETE_DIGEST",
+    "REQ.SEC.REPORTING",
+    "REQ.SEC.KEY.PROTECTION",
+    "REQ.SEC.MFST.CHECK",
+    "REQ.SEC.MFST.TRUSTED",
+    "REQ.SEC.MFST.CONST",
+];
