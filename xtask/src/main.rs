@@ -1,6 +1,6 @@
 //! The commands of the README and of CI: `cargo xtask demo`, `test`,
-//! `sweep`, `mutants`, `fuzz`, `build`, `capsules`. Each installs what it needs and says
-//! what it does.
+//! `sweep`, `mutants`, `fuzz`, `threats`, `build`, `capsules`. Each installs what it
+//! needs and says what it does.
 
 #![forbid(unsafe_code)]
 
@@ -14,6 +14,7 @@ mod run;
 mod setup;
 mod sweep;
 mod test;
+mod threats;
 
 use std::process::ExitCode;
 
@@ -54,6 +55,11 @@ enum Command {
         /// Only this target, on all cores
         target: Option<String>,
     },
+    /// The threat model as a table, or one threat of it
+    Threats {
+        /// Name of a threat, such as NET-4
+        id: Option<String>,
+    },
     /// Builds the host tools, the native device and the capsules
     Build,
     /// Builds capsules/*, leaves target/capsules/NAME.wasm
@@ -75,6 +81,7 @@ fn main() -> ExitCode {
         Command::Fuzz {
             minutes, target, ..
         } => fuzz::fuzz(minutes, target.as_deref()),
+        Command::Threats { id } => threats::threats(id.as_deref()),
         Command::Build => build::everything(),
         Command::Capsules => build::capsules(),
         Command::NewCapsule { name } => capsule::new(&name),
