@@ -110,6 +110,8 @@ pub(crate) struct Rig {
     pub(crate) flash: Flash,
     pub(crate) board: Board,
     identity: [u8; 32],
+    /// Translator keys that the device trusts.
+    trust: Vec<PublicKey>,
     credential: sealift_oscore::Credential,
     pub(crate) op: Identity,
     pub(crate) app: Identity,
@@ -228,9 +230,11 @@ impl Rig {
         let board = Board::default();
         let private = *identity.private_key();
         let credential = identity.credential().clone();
-        let device = boot(&flash, &board, identity, &[&op, &second], &app);
+        let trust = vec![PublicKey::from_bytes(&fake_key().pk).unwrap()];
+        let device = boot(&flash, &board, identity, &[&op, &second], &app, &trust);
         Self {
             device,
+            trust,
             flash,
             board,
             identity: private,
@@ -253,8 +257,22 @@ impl Rig {
         self.flash.0.borrow_mut().power_on();
         let identity = Identity::new(&self.identity, self.credential.clone()).unwrap();
         let deployers = [&self.op, &self.second];
-        self.device = boot(&self.flash, &self.board, identity, &deployers, &self.app);
+        self.device = boot(
+            &self.flash,
+            &self.board,
+            identity,
+            &deployers,
+            &self.app,
+            &self.trust,
+        );
         self.rest();
+    }
+
+    /// The same, with other translator keys that it trusts, from now on.
+    pub(crate) fn reboot_trusting(&mut self, keys: &[KeyPair]) {
+        let keys = keys.iter().map(|key| PublicKey::from_bytes(&key.pk));
+        self.trust = keys.map(Result::unwrap).collect();
+        self.reboot();
     }
 
     /// Makes a key exchange as `identity`, from this port.
@@ -512,6 +530,7 @@ fn boot(
     identity: Identity,
     deployers: &[&Identity],
     app: &Identity,
+    trust: &[PublicKey],
 ) -> TestDevice {
     let mut policy = Policy::default();
     for deployer in deployers {
@@ -520,7 +539,7 @@ fn boot(
     policy.allow(app.credential().clone(), Roles::USE);
     let config = Config {
         acceptance: Acceptance {
-            trust: vec![PublicKey::from_bytes(&fake_key().pk).unwrap()],
+            trust: trust.to_vec(),
             vendor_id: sealift_engine::DEFAULT_VENDOR_ID,
             class_id: sealift_engine::DEFAULT_CLASS_ID,
             limits: Limits {
