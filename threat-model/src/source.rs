@@ -139,7 +139,6 @@ impl Scanned {
                 TokenTree::Ident(ident) if ident == "fn" => {
                     if let Some(TokenTree::Ident(name)) = tokens.peek() {
                         self.function(name, &attributes);
-                        attributes.clear();
                     }
                 }
                 TokenTree::Ident(_) => {}

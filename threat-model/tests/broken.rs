@@ -204,6 +204,7 @@ fn a_test_that_is_ignored_is_found() {
     for run in [
         "#[test] #[cfg_attr(miri, ignore)] fn it_holds() {}",
         "#[ignore] fn another() {} #[test] fn it_holds() {}",
+        "trait T { #[ignore] fn another(); #[test] fn it_holds() {} }",
         "proptest! { #[test] fn it_holds(x in 0..9) { } }",
     ] {
         none(&after(|m| m.source(run)));
