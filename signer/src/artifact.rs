@@ -3,15 +3,24 @@
 //!
 //! Wasmtime's loader (`CodeMemory::new` and `serialization::check_compatible`)
 //! walks the section headers, finds sections by name and ignores the symbol
-//! table and its strings. So those go, and so do empty sections; every other
+//! table and its strings. So those go, and so do empty sections. Of the
+//! settings only those stay that a loader compares ([`flags`]), and the table
+//! of exception handlers becomes an empty one: who catches exceptions reads it,
+//! and devices, whose Wasm has none, are built without that code. Every other
 //! section keeps its name, type, flags, alignment and bytes.
+//!
+//! The first section has the entry of the section table that a linker would
+//! leave empty, and the table of names has no name.
 
 use object::LittleEndian;
 use object::elf::{FileHeader64, SectionHeader64};
 use object::read::elf::{FileHeader, SectionHeader};
 use sealift_engine::Target;
 
+use std::borrow::Cow;
+
 use crate::error::{Error, Result};
+use crate::flags;
 
 type Header = FileHeader64<LittleEndian>;
 type Entry = SectionHeader64<LittleEndian>;
@@ -21,6 +30,14 @@ const SECTION_HEADER: usize = size_of::<Entry>();
 
 const NAMES: &str = ".shstrtab";
 const UNREAD: [&str; 2] = [".symtab", ".strtab"];
+/// Versions, target and settings.
+pub(crate) const SETTINGS: &str = ".wasmtime.engine";
+/// Who catches exceptions, and where.
+pub(crate) const HANDLERS: &str = ".wasmtime.exceptions";
+
+/// No call sites and no handlers. A loader that was built with debug
+/// assertions wants a table to be there.
+const NO_HANDLERS: [u8; 8] = [0; 8];
 
 /// Wasmtime's marks in the ELF header (wasmtime-environ, `obj.rs`).
 const OS_ABI: u8 = 200;
@@ -46,6 +63,17 @@ struct Part<'a> {
     data: &'a [u8],
 }
 
+impl<'a> Part<'a> {
+    /// What a device reads of its bytes.
+    fn lean(&self) -> Result<Cow<'a, [u8]>> {
+        match self.name {
+            SETTINGS => flags::without(self.data).map(Cow::Owned),
+            HANDLERS => Ok(Cow::Borrowed(&NO_HANDLERS)),
+            _ => Ok(Cow::Borrowed(self.data)),
+        }
+    }
+}
+
 fn broken(what: &str) -> Error {
     Error::SelfCheck(format!("the artifact has {what}"))
 }
@@ -57,12 +85,16 @@ fn parts(artifact: &[u8]) -> Result<(&Header, Vec<Part<'_>>)> {
         .sections(endian, artifact)
         .map_err(|_| broken("no section table"))?;
     let mut found = Vec::new();
-    for section in sections.iter().skip(1) {
+    for section in sections.iter() {
+        if section.sh_type(endian) == object::elf::SHT_NULL {
+            continue;
+        }
         let name = sections
             .section_name(endian, section)
             .ok()
             .and_then(|name| std::str::from_utf8(name).ok())
             .ok_or_else(|| broken("a section without a name"))?;
+        let name = if name.is_empty() { NAMES } else { name };
         let data = section
             .data(endian, artifact)
             .map_err(|_| broken("a section outside of the file"))?;
@@ -94,7 +126,8 @@ pub(crate) fn strip(artifact: &[u8]) -> Result<Vec<u8>> {
     let (header, parts) = parts(artifact)?;
     let parts: Vec<_> = parts.into_iter().filter(is_read).collect();
 
-    // The names, each ended by a zero; the first name is the empty one.
+    // The names, each ended by a zero; the first name is the empty one, that of
+    // the table of names itself.
     let mut names = vec![0u8];
     let mut name_of = |name: &str| {
         let at = names.len();
@@ -104,21 +137,21 @@ pub(crate) fn strip(artifact: &[u8]) -> Result<Vec<u8>> {
     };
 
     let mut out = vec![0u8; FILE_HEADER];
-    let mut entries = vec![[0u8; SECTION_HEADER]];
+    let mut entries = Vec::new();
     for part in &parts {
+        let data = part.lean()?;
         pad(&mut out, part.align)?;
         entries.push(section_entry(
             name_of(part.name)?,
             part.kind,
             part.flags,
             part.align,
-            (out.len(), part.data.len()),
+            (out.len(), data.len()),
         ));
-        out.extend_from_slice(part.data);
+        out.extend_from_slice(&data);
     }
-    let name = name_of(NAMES)?;
     entries.push(section_entry(
-        name,
+        0,
         object::elf::SHT_STRTAB,
         0,
         1,
@@ -227,8 +260,8 @@ pub(crate) fn sections(payload: &[u8]) -> Result<Vec<Section>> {
         .collect())
 }
 
-/// Checks that `payload` is `artifact` without what a device does not read:
-/// a component for `target`, with every other section as it was.
+/// Checks that `payload` is `artifact` without what a device does not read: a
+/// component for `target`, with everything else as it was.
 ///
 /// # Errors
 ///
@@ -262,7 +295,11 @@ pub(crate) fn check(artifact: &[u8], payload: &[u8], target: Target) -> Result<(
             && a.kind == b.kind
             && a.flags == b.flags
             && a.align == b.align
-            && a.data == b.data
+            && match a.name {
+                SETTINGS => flags::only_flags_are_gone(a.data, b.data),
+                HANDLERS => b.data == NO_HANDLERS,
+                _ => a.data == b.data,
+            }
     };
     if kept.clone().count() != found.clone().count() || !kept.zip(found).all(same) {
         return Err(broken("other sections after stripping"));

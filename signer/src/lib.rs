@@ -11,6 +11,7 @@
 //! - [`sign`]: translates, and signs the result with a [`Key`].
 //! - [`inspect`] and [`verify`]: what an envelope says, and whether it is
 //!   true, up to translating the source again and comparing byte for byte.
+//! - [`payload_without`]: what each step of the translation is worth.
 //!
 //! It works offline: no network code, and no dependency that has any.
 
@@ -20,10 +21,13 @@ mod artifact;
 mod envelope;
 mod error;
 mod files;
+mod flags;
 mod identity;
 mod key;
 mod load;
+mod measure;
 mod sign;
+mod slim;
 mod translate;
 mod wasm;
 mod wit;
@@ -36,6 +40,7 @@ pub use files::{
 };
 pub use identity::{class_id, vendor_id};
 pub use key::{Key, from_public_pem, to_public_pem};
+pub use measure::{Step, payload_without};
 pub use sign::{SignRequest, Signed, sign};
 pub use translate::{Sizes, Translation, translate};
 

@@ -4,27 +4,28 @@
     reason = "Wasmtime's deserialize is unsafe, and a check by loading needs it"
 )]
 
-use sealift_engine::{DEFAULT_STACK, HOST, Target, config};
+use sealift_engine::{DEFAULT_STACK, HOST, Target, config, is_sealed};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use crate::error::{Error, Result};
 use crate::translate::Artifact;
 
-/// Loads a payload under the settings of a device, where this machine has the
-/// pointer width of the target.
-///
-/// Returns whether that could be tried.
+/// Loads a payload under the settings of a device, seal and all, where this
+/// machine has the pointer width of the target; elsewhere looks at the seal
+/// alone.
 ///
 /// # Errors
 ///
 /// [`Error::SelfCheck`] with what the device would have said.
-pub(crate) fn as_a_device(artifact: &Artifact) -> Result<bool> {
-    if artifact.target() != HOST {
-        return Ok(false);
+pub(crate) fn as_a_device(artifact: &Artifact) -> Result<()> {
+    if !is_sealed(artifact.target(), artifact.payload()) {
+        return Err(Error::SelfCheck("the artifact has no seal".into()));
     }
-    load(artifact.target(), artifact.payload())?;
-    Ok(true)
+    if artifact.target() != HOST {
+        return Ok(());
+    }
+    load(artifact.target(), artifact.payload())
 }
 
 fn load(target: Target, payload: &[u8]) -> Result<()> {

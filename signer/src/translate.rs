@@ -1,13 +1,13 @@
 //! From Wasm to the payload of a manifest.
 
-use sealift_engine::{Target, translator_config};
+use sealift_engine::{Target, seal, translator_config};
 use sealift_manifest::{Grants, Kind};
 use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 
 use crate::artifact::{self, Section};
 use crate::error::{Error, Result, brief};
-use crate::{load, wasm, wit};
+use crate::{load, slim, wasm, wit};
 
 /// A capsule, translated and checked, and not yet signed.
 #[derive(Clone, Debug)]
@@ -35,7 +35,7 @@ pub struct Sizes {
     pub source: usize,
     /// The component without custom sections.
     pub component: usize,
-    /// What Wasmtime made of it.
+    /// What Wasmtime made of it, once it was made smaller.
     pub translated: usize,
     /// Without what a device does not read.
     pub payload: usize,
@@ -51,13 +51,14 @@ pub(crate) struct Artifact {
 }
 
 impl Artifact {
-    /// Compiles a component and strips the result.
+    /// Compiles a component, strips the result and seals it.
     fn compile(component: &[u8], target: Target) -> Result<Self> {
         let artifact = Engine::new(&translator_config(target))
             .and_then(|engine| engine.precompile_component(component))
             .map_err(|e| Error::Untranslatable(brief(e.as_ref())))?;
-        let payload = artifact::strip(&artifact)?;
+        let mut payload = artifact::strip(&artifact)?;
         artifact::check(&artifact, &payload, target)?;
+        seal(target, &mut payload).map_err(|e| Error::SelfCheck(e.to_string()))?;
         Ok(Self {
             payload,
             target,
@@ -90,7 +91,9 @@ pub fn translate(wasm: &[u8], target: Target, kind: Kind) -> Result<Translation>
     let component = wasm::without_custom_sections(&component)?;
     let initial_memory = wasm::initial_memory(&component)?;
 
-    let artifact = Artifact::compile(&component, target)?;
+    let slimmed = slim::slim(&component)?;
+    wasm::validate(&slimmed)?;
+    let artifact = Artifact::compile(&slimmed, target)?;
     load::as_a_device(&artifact)?;
     if u32::try_from(artifact.payload.len()).is_err() {
         return Err(Error::TooLarge);

@@ -55,7 +55,12 @@ pub(crate) fn component(input: &[u8]) -> Result<Cow<'_, [u8]>> {
     Ok(Cow::Owned(component))
 }
 
-fn validate(wasm: &[u8]) -> Result<()> {
+/// Checks that a module or component is valid under the engine profile.
+///
+/// # Errors
+///
+/// [`Error::InvalidWasm`].
+pub(crate) fn validate(wasm: &[u8]) -> Result<()> {
     Validator::new_with_features(sealift_engine::FEATURES)
         .validate_all(wasm)
         .map(drop)

@@ -24,11 +24,17 @@
     )
 )]
 
+mod seal;
+
 use core::fmt;
 use core::num::NonZeroUsize;
 use core::str::FromStr;
 
 use wasmtime::{Config, WasmBacktraceDetails, WasmFeatures};
+
+#[cfg(feature = "translate")]
+pub use seal::seal;
+pub use seal::{TooShort, is_sealed};
 
 /// Fuel that a capsule gets for each call, unless its manifest says otherwise.
 ///
@@ -113,13 +119,13 @@ impl Target {
 
     /// The name of the engine profile, which manifests carry and devices
     /// compare: Wasmtime's major version, the target, and a number that rises
-    /// with every change of a setting in this crate that changes an artifact
-    /// or whether one loads.
+    /// with every change of a setting in this crate, or of what the translator
+    /// leaves out, that changes an artifact or whether one loads.
     #[must_use]
     pub const fn profile(self) -> &'static str {
         match self {
-            Self::Pulley32 => "wasmtime48/pulley32/2",
-            Self::Pulley64 => "wasmtime48/pulley64/2",
+            Self::Pulley32 => "wasmtime48/pulley32/3",
+            Self::Pulley64 => "wasmtime48/pulley64/3",
         }
     }
 

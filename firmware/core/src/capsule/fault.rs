@@ -23,6 +23,10 @@ pub enum Fault {
     /// Wasmtime does not take the artifact, though it is signed: another
     /// version, other settings, or a bug.
     Load(String),
+    /// The artifact is signed, and yet not as a translator for this engine
+    /// profile finished it: damaged before it was signed, or made by something
+    /// else.
+    Unsealed,
     /// It imports an interface that no device of this kind has.
     UnknownImport(String),
     /// It imports an interface that its manifest does not grant.
@@ -147,6 +151,7 @@ impl Fault {
             Self::FunctionType(_) => 20,
             Self::BadInput(_) => 21,
             Self::OutputTooLong => 22,
+            Self::Unsealed => 23,
         }
     }
 
@@ -168,7 +173,7 @@ impl Fault {
             Self::OtherPayload => Refusal::WrongPayload,
             Self::Limits => Refusal::LimitsTooHigh,
             Self::Engine(_) => Refusal::Internal,
-            Self::Load(_) => Refusal::WrongProfile,
+            Self::Load(_) | Self::Unsealed => Refusal::WrongProfile,
             Self::UnknownImport(_) | Self::Ungranted(_) => Refusal::Ungranted,
             Self::NotOffered(_) => Refusal::NotOffered,
             Self::NotACapsule(_) | Self::FunctionType(_) => Refusal::NotACapsule,
@@ -194,6 +199,7 @@ impl fmt::Display for Fault {
             Self::Limits => f.write_str("no capsule runs within these limits"),
             Self::Engine(error) => write!(f, "the engine does not start: {error}"),
             Self::Load(error) => write!(f, "the artifact does not load: {error}"),
+            Self::Unsealed => f.write_str("the artifact is not as a translator finished it"),
             Self::UnknownImport(name) => write!(f, "imports {name}, which is unknown"),
             Self::Ungranted(name) => write!(f, "imports {name}, which was not granted"),
             Self::NotOffered(name) => write!(f, "imports {name}, which is not offered here"),

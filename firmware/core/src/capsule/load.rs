@@ -21,6 +21,8 @@ use wasmtime::component::{
 use wasmtime::{AsContextMut, Engine, Result, Store, StoreContextMut};
 
 use super::ArtifactBytes;
+use super::fault::Fault;
+use super::runtime::text;
 
 /// A loaded artifact, with the bytes that it lies in.
 ///
@@ -51,17 +53,24 @@ impl Held for &Verified<Payload<ArtifactBytes>> {
 
 impl<P: Held> Loaded<P> {
     /// Loads an artifact in place.
-    pub(super) fn new(engine: &Engine, payload: P) -> Result<Self> {
-        let memory = NonNull::from(payload.payload().as_ref());
+    ///
+    /// Wasmtime's own check of the header comes after the seal, which refuses
+    /// what that would not see.
+    pub(super) fn new(engine: &Engine, payload: P) -> Result<Self, Fault> {
+        let bytes = payload.payload().as_ref();
+        if !sealift_engine::is_sealed(sealift_engine::HOST, bytes) {
+            return Err(Fault::Unsealed);
+        }
+        let memory = NonNull::from(bytes);
         // SAFETY: `deserialize_raw` asks for two things.
         //
         // The bytes were written by `Component::serialize` or its like.
         // `Verified<Payload<_>>` is made by `Verified<Manifest>::admit` alone,
         // which compares length and SHA-256 of these very bytes with a
         // manifest that carries a signature by a trusted translator, and a
-        // translator signs nothing but what it has itself just compiled. That
-        // they were compiled by this version and with these settings,
-        // Wasmtime checks.
+        // translator signs nothing but what it has itself just compiled. Where
+        // it was mistaken, the seal says so. That they were compiled by this
+        // version and with these settings, Wasmtime checks.
         //
         // They stay in place and unchanged as long as the component lives.
         // `ArtifactBytes` keeps them at one address, even when it is moved,
@@ -69,7 +78,8 @@ impl<P: Held> Loaded<P> {
         // this struct and in `Running`, or borrowed for the life of this
         // struct, so it is there for longer, and no clone of the component
         // leaves this module.
-        let component = unsafe { Component::deserialize_raw(engine, memory) }?;
+        let component = unsafe { Component::deserialize_raw(engine, memory) }
+            .map_err(|error| Fault::Load(text(&error)))?;
         Ok(Self {
             component,
             _payload: payload,

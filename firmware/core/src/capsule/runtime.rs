@@ -54,7 +54,7 @@ fn load<P: Held>(
     }
     let config = sealift_engine::config(sealift_engine::HOST, stack);
     let engine = Engine::new(&config).map_err(|error| Fault::Engine(text(&error)))?;
-    let loaded = Loaded::new(&engine, payload).map_err(|error| Fault::Load(text(&error)))?;
+    let loaded = Loaded::new(&engine, payload)?;
     match kind {
         Kind::Persistent => persistent::exports(&loaded)?,
         Kind::Ephemeral => ephemeral::exports(&loaded)?,
@@ -228,6 +228,7 @@ fn cause(error: &Error, refused_memory: bool) -> Fault {
     Fault::Trapped(TrapReason::Other(reason))
 }
 
-fn text(error: &Error) -> String {
+/// What an error says, as a line of the log.
+pub(super) fn text(error: &Error) -> String {
     clean(&alloc::format!("{error:#}"))
 }

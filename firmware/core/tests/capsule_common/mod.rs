@@ -15,7 +15,7 @@ use sealift_core::capsule::{
     Accuracy, Activity, Answer, ArtifactBytes, Called, Category, Datagram, Ephemeral, Fault, Host,
     Label, Persistent, Reading, Unavailable, Unit, Usage, check,
 };
-use sealift_engine::{HOST, Target, translator_config};
+use sealift_engine::{HOST, seal, translator_config};
 use sealift_manifest::{
     Grants, InvokeSpec, Kind, Manifest, ManifestSpec, Payload, PublicKey, Scan, Sign, Verified,
     build_envelope, scan_head, verify,
@@ -137,14 +137,16 @@ pub(crate) struct Capsule {
 impl Capsule {
     /// A capsule from a component.
     pub(crate) fn of_component(component: &[u8], kind: Kind) -> Self {
-        Self::translated(component, kind, HOST)
+        let engine = Engine::new(&translator_config(HOST)).unwrap();
+        Self::sealed(engine.precompile_component(component).unwrap(), kind)
     }
 
-    /// A capsule for a target.
-    pub(crate) fn translated(component: &[u8], kind: Kind, target: Target) -> Self {
-        let engine = Engine::new(&translator_config(target)).unwrap();
+    /// A capsule of an artifact, which gets the seal that this machine looks
+    /// for.
+    pub(crate) fn sealed(mut artifact: Vec<u8>, kind: Kind) -> Self {
+        seal(HOST, &mut artifact).unwrap();
         Self {
-            artifact: engine.precompile_component(component).unwrap(),
+            artifact,
             kind,
             grants: Grants::NONE,
             fuel: sealift_engine::DEFAULT_FUEL,

@@ -1,0 +1,233 @@
+//! The same component with shorter names inside.
+//!
+//! Core modules of a component import from each other by name, and the names
+//! stay in the artifact, `cabi_realloc` and
+//! `ariel:wasm-bindings/coap-server-guest@0.0.1#coap-run` among them. They are
+//! compared with each other and with nothing else, so each becomes a letter,
+//! the same one wherever it stands. What the component itself imports and
+//! exports keeps its names.
+//!
+//! It is done to the Wasm, before it is translated, so that what is translated
+//! is valid Wasm, and checked as such.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+
+use wasm_encoder::reencode::{Error as ReencodeError, Reencode, ReencodeComponent};
+use wasm_encoder::{
+    Alias, Component, ComponentAliasSection, ExportSection, ImportSection, InstanceSection,
+    ModuleArg,
+};
+use wasmparser::{CoreType, Instance, InstantiationArgKind, Parser, Payload};
+
+use crate::error::{Error, Result, brief};
+
+/// Shortens the names inside of a component that is valid and has no custom
+/// sections.
+///
+/// # Errors
+///
+/// [`Error::InvalidWasm`].
+pub(crate) fn slim(component: &[u8]) -> Result<Vec<u8>> {
+    if has_module_types(component)? {
+        return Ok(component.to_vec());
+    }
+    let mut slim = Slim {
+        names: HashMap::new(),
+    };
+    let mut out = Component::new();
+    slim.parse_component(&mut out, Parser::new(0), component)
+        .map_err(|e| Error::InvalidWasm(e.to_string()))?;
+    Ok(out.finish())
+}
+
+/// Whether there are types of core modules: modules that are imported or
+/// exported as such have names that others may know.
+fn has_module_types(component: &[u8]) -> Result<bool> {
+    let invalid = |e: wasmparser::BinaryReaderError| Error::InvalidWasm(brief(&e));
+    for payload in Parser::new(0).parse_all(component) {
+        if let Payload::CoreTypeSection(types) = payload.map_err(invalid)? {
+            for ty in types {
+                if matches!(ty.map_err(invalid)?, CoreType::Module(_)) {
+                    return Ok(true);
+                }
+            }
+        }
+    }
+    Ok(false)
+}
+
+struct Slim {
+    /// The names inside, and what became of them.
+    names: HashMap<String, String>,
+}
+
+impl Slim {
+    /// The short form of a name inside.
+    fn short(&mut self, name: &str) -> String {
+        let next = self.names.len();
+        self.names
+            .entry(name.to_owned())
+            .or_insert_with(|| letters(next))
+            .clone()
+    }
+}
+
+/// `a` to `z`, then `aa`, `ba` and so on: each number has its own.
+fn letters(mut number: usize) -> String {
+    let mut letters = String::new();
+    loop {
+        letters.extend(('a'..='z').nth(number % 26));
+        number /= 26;
+        if number == 0 {
+            return letters;
+        }
+        number -= 1;
+    }
+}
+
+type Done = std::result::Result<(), ReencodeError<Infallible>>;
+
+impl Reencode for Slim {
+    type Error = Infallible;
+
+    fn parse_imports(
+        &mut self,
+        section: &mut ImportSection,
+        imports: wasmparser::Imports<'_>,
+    ) -> Done {
+        for import in imports {
+            let (_, import) = import?;
+            let (module, name) = (self.short(import.module), self.short(import.name));
+            section.import(&module, &name, self.entity_type(import.ty)?);
+        }
+        Ok(())
+    }
+
+    fn parse_export(
+        &mut self,
+        section: &mut ExportSection,
+        export: wasmparser::Export<'_>,
+    ) -> Done {
+        let name = self.short(export.name);
+        let kind = self.export_kind(export.kind)?;
+        section.export(&name, kind, self.external_index(export.kind, export.index)?);
+        Ok(())
+    }
+}
+
+impl ReencodeComponent for Slim {
+    fn parse_instance(&mut self, instances: &mut InstanceSection, instance: Instance<'_>) -> Done {
+        match instance {
+            Instance::Instantiate { module_index, args } => {
+                let args: Vec<_> = args
+                    .iter()
+                    .map(|arg| match arg.kind {
+                        InstantiationArgKind::Instance => {
+                            (self.short(arg.name), ModuleArg::Instance(arg.index))
+                        }
+                    })
+                    .collect();
+                instances.instantiate(module_index, args);
+            }
+            Instance::FromExports(exports) => {
+                let mut items = Vec::new();
+                for export in exports {
+                    let kind = self.export_kind(export.kind)?;
+                    items.push((self.short(export.name), kind, export.index));
+                }
+                instances.export_items(items);
+            }
+        }
+        Ok(())
+    }
+
+    fn parse_component_alias_section(
+        &mut self,
+        aliases: &mut ComponentAliasSection,
+        section: wasmparser::ComponentAliasSectionReader<'_>,
+    ) -> Done {
+        for alias in section {
+            let alias = self.component_alias(alias?)?;
+            match alias {
+                Alias::CoreInstanceExport {
+                    instance,
+                    kind,
+                    name,
+                } => {
+                    let name = &self.short(name);
+                    aliases.alias(Alias::CoreInstanceExport {
+                        instance,
+                        kind,
+                        name,
+                    });
+                }
+                alias => {
+                    aliases.alias(alias);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slimmed(text: &str) -> String {
+        let wasm = wat::parse_str(text).expect("valid text");
+        let bare = crate::wasm::without_custom_sections(&wasm).expect("valid");
+        let out = slim(&bare).expect("valid");
+        wasmparser::Validator::new_with_features(sealift_engine::FEATURES)
+            .validate_all(&out)
+            .expect("still valid");
+        assert_eq!(slim(&out).expect("valid").len(), out.len());
+        String::from_utf8_lossy(&out).into_owned()
+    }
+
+    #[test]
+    fn names_inside_go_and_those_outside_stay() {
+        let out = slimmed(
+            r#"(component
+              (import "outer-import" (func $f))
+              (core module $a
+                (import "module-name" "field-name" (func))
+                (export "exported-name" (func 0)))
+              (core func $lowered (canon lower (func $f)))
+              (core instance $bag (export "field-name" (func $lowered)))
+              (core instance $i (instantiate $a (with "module-name" (instance $bag))))
+              (core module $b (import "exported-name" "exported-name" (func)))
+              (core instance (instantiate $b (with "exported-name" (instance $i))))
+              (component (core module (export "exported-name" (memory 0)) (memory 1)))
+              (func (export "outer-export") (canon lift (core func $i "exported-name"))))"#,
+        );
+        for gone in ["module-name", "field-name", "exported-name"] {
+            assert!(!out.contains(gone), "{gone}");
+        }
+        for stays in ["outer-import", "outer-export"] {
+            assert!(out.contains(stays), "{stays}");
+        }
+    }
+
+    #[test]
+    fn modules_that_others_know_keep_their_names() {
+        let out = slimmed(
+            r#"(component
+              (core type $t (module (export "exported-name" (func))))
+              (core module $a (func (export "exported-name")))
+              (export "module" (core module $a) (core module (type $t))))"#,
+        );
+        assert!(out.contains("exported-name"));
+    }
+
+    #[test]
+    fn every_number_has_its_own_letters() {
+        let all: std::collections::HashSet<_> = (0..5000).map(letters).collect();
+        assert_eq!(all.len(), 5000);
+        assert_eq!(
+            [0, 25, 26, 701, 702].map(letters),
+            ["a", "z", "aa", "zz", "aaa"]
+        );
+    }
+}
