@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use sealift_provision::files::allowance;
+use sealift_wire::Roles;
 use updater::{Address, BlockSize, Method};
 
 /// Sends capsules to devices over CoAP with EDHOC and OSCORE, and manages them.
@@ -63,6 +65,9 @@ pub(crate) enum Command {
         #[arg(long)]
         name: Option<String>,
     },
+    /// Make the record that tells a microcontroller whom it trusts, to be written to
+    /// its flash
+    Provision(ProvisionArgs),
     /// List the resources of the device
     Discover,
     /// Show what is installed and running
@@ -112,6 +117,21 @@ pub(crate) enum Command {
         #[arg(long, value_name = "TEXT|@FILE")]
         input: Option<String>,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ProvisionArgs {
+    /// Public key of a translator whose signature is trusted; can be repeated
+    #[arg(long, value_name = "FILE", required = true)]
+    pub(crate) trust: Vec<PathBuf>,
+    /// A role - deploy, observe or use - and the credential that gets it; can
+    /// be repeated
+    #[arg(long, value_name = "ROLE=FILE", value_parser = allowance)]
+    pub(crate) allow: Vec<(Roles, PathBuf)>,
+    /// Where to write the record; the board's README says where on the flash it
+    /// belongs
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
 }
 
 #[derive(Debug, Args)]

@@ -11,12 +11,14 @@ use anyhow::{Context, Result};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 use indicatif::{ProgressBar, ProgressStyle};
+use sealift_provision::Provision;
+use sealift_provision::files::{self, FileError};
 use updater::{
     Client, Code, Config, Error, Event, Flow, Outcome, Package, Params, Request, Response,
     code_name, is_success, keys, printable, show,
 };
 
-use crate::cli::{Cli, Command, LinkArgs, PushArgs};
+use crate::cli::{Cli, Command, LinkArgs, ProvisionArgs, PushArgs};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -45,7 +47,7 @@ fn one_line(error: &anyhow::Error) -> String {
     line
 }
 
-/// What clap cannot express: options that all commands but one need.
+/// What clap cannot express: options that all commands but two need.
 fn check_usage(cli: &Cli) {
     let link = &cli.link;
     let missing = [
@@ -56,7 +58,7 @@ fn check_usage(cli: &Cli) {
     .into_iter()
     .find_map(|(missing, what)| missing.then_some(what));
     if let Some(what) = missing
-        && !matches!(cli.command, Command::Keygen { .. })
+        && !matches!(cli.command, Command::Keygen { .. } | Command::Provision(_))
     {
         Cli::command()
             .error(
@@ -71,6 +73,7 @@ fn run(cli: Cli) -> Result<()> {
     let link = &cli.link;
     match cli.command {
         Command::Keygen { out, name } => keygen(&out, name.as_deref()),
+        Command::Provision(args) => provision(&args),
         Command::Discover => {
             for line in connect(link, 0)?.discover()? {
                 say(&printable(line.as_bytes()))?;
@@ -117,6 +120,27 @@ fn keygen(out: &Path, name: Option<&str>) -> Result<()> {
         out.display(),
         made.public.display(),
         made.public.display(),
+    ))
+}
+
+fn provision(args: &ProvisionArgs) -> Result<()> {
+    let trust = args.trust.iter().map(|path| files::trusted_key(path));
+    let allow = args.allow.iter().map(|(roles, path)| {
+        let credential = files::credential(path)?;
+        Ok((*roles, credential))
+    });
+    let provision = Provision {
+        trust: trust.collect::<Result<_, FileError>>()?,
+        allow: allow.collect::<Result<_, FileError>>()?,
+    };
+    let record = provision.encode()?;
+    fs::write(&args.out, &record).with_context(|| args.out.display().to_string())?;
+    say(&format!(
+        "{}: {} translator keys, {} peers, {} bytes",
+        args.out.display(),
+        provision.trust.len(),
+        provision.allow.len(),
+        record.len()
     ))
 }
 

@@ -7,7 +7,7 @@ use sealift_oscore::server::SessionId;
 use sealift_wire::Refusal;
 
 use crate::block::Piece;
-use crate::policy::Roles;
+use sealift_wire::Roles;
 
 /// The options that the device's own resources understand.
 const KNOWN_CRITICAL: [u16; 7] = [

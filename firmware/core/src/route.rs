@@ -3,8 +3,8 @@
 use sealift_oscore::coap::Code;
 use sealift_wire::{CONFIRM, PAYLOAD, ROLLBACK, Refusal, VM_CONTROL, VM_RUN};
 
-use crate::policy::Roles;
 use crate::response::{CBOR, LINK_FORMAT, OCTETS};
+use sealift_wire::Roles;
 
 /// Method of a request (RFC 7252, 12.1.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,5 @@
 //! What a device and its updater say to each other above CoAP: the resource
-//! paths, the status map and the refusals. Both sides use this one definition.
+//! paths, the roles, the status map and the refusals. Both sides use this one definition.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -17,9 +17,11 @@
 extern crate alloc;
 
 mod refusal;
+mod roles;
 mod status;
 
 pub use refusal::Refusal;
+pub use roles::Roles;
 pub use status::{ComponentStatus, DeviceStatus, Phase, StatusError, Transfer};
 
 /// First path segment of the resources that manage components.

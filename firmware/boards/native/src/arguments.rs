@@ -3,11 +3,12 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result};
 use clap::Parser;
 use sealift_core::{Policy, Roles};
 use sealift_manifest::PublicKey;
 use sealift_oscore::{Credential, pem};
+use sealift_provision::files::{FileError, allowance, credential, trusted_key};
 
 /// A Sealift device as a Linux process
 #[derive(Debug, Parser)]
@@ -39,20 +40,12 @@ pub(crate) struct Arguments {
 
 impl Arguments {
     /// The translator keys, from PEM files as `signer keygen` writes them.
-    pub(crate) fn trusted_keys(&self) -> Result<Vec<PublicKey>> {
-        self.trust
-            .iter()
-            .map(|path| {
-                let text = read(path)?;
-                let key = ed25519_compact::PublicKey::from_pem(&text)
-                    .map_err(|_| anyhow!("{}: not an Ed25519 public key", path.display()))?;
-                PublicKey::from_bytes(&key).with_context(|| format!("{}", path.display()))
-            })
-            .collect()
+    pub(crate) fn trusted_keys(&self) -> Result<Vec<PublicKey>, FileError> {
+        self.trust.iter().map(|path| trusted_key(path)).collect()
     }
 
     /// Who may do what.
-    pub(crate) fn policy(&self) -> Result<Policy> {
+    pub(crate) fn policy(&self) -> Result<Policy, FileError> {
         let mut policy = Policy::default();
         for (role, path) in &self.allow {
             policy.allow(credential(path)?, *role);
@@ -66,20 +59,4 @@ impl Arguments {
 pub(crate) fn write_credential(path: &Path, credential: &Credential) -> Result<()> {
     std::fs::write(path, pem::encode_credential(credential))
         .with_context(|| format!("cannot write {}", path.display()))
-}
-
-fn credential(path: &Path) -> Result<Credential> {
-    pem::decode_credential(&read(path)?).with_context(|| format!("{}", path.display()))
-}
-
-fn read(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
-}
-
-fn allowance(text: &str) -> Result<(Roles, PathBuf)> {
-    let Some((role, path)) = text.split_once('=') else {
-        bail!("expected ROLE=FILE");
-    };
-    let role = Roles::from_name(role).context("the role is not one of deploy, observe and use")?;
-    Ok((role, path.into()))
 }

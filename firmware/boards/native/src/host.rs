@@ -10,9 +10,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use rand_core::{OsRng, RngCore};
-use sealift_core::capsule::{
-    Accuracy, Category, Datagram, Host, Label, MAX_UDP, Reading, Unavailable, Unit,
-};
+use sealift_core::capsule::{Category, Datagram, Host, MAX_UDP, Reading, Unavailable};
 
 /// The services of a Linux process.
 #[derive(Debug)]
@@ -107,16 +105,7 @@ impl Host for NativeHost {
     }
 
     fn read_sensors(&mut self, category: Option<Category>) -> Result<Vec<Reading>, Unavailable> {
-        match category {
-            None | Some(Category::Temperature) => Ok(vec![Reading {
-                value: room_temperature(self.now_ms()),
-                scaling: -2,
-                unit: Unit::Celsius,
-                label: Label::Temperature,
-                accuracy: Accuracy::Unknown,
-            }]),
-            Some(_) => Err(Unavailable),
-        }
+        sealift_simulation::read_sensors(self.now_ms(), category)
     }
 
     fn toggle_led(&mut self) -> Result<(), Unavailable> {
@@ -171,17 +160,6 @@ impl Host for NativeHost {
     }
 }
 
-/// A room whose temperature rises and falls by a degree in twenty minutes, in
-/// hundredths of a degree Celsius.
-fn room_temperature(now_ms: u64) -> i32 {
-    const HALF_PERIOD_S: u64 = 600;
-    let seconds = now_ms / 1000;
-    let phase = seconds % HALF_PERIOD_S;
-    let rising = (seconds / HALF_PERIOD_S).is_multiple_of(2);
-    let along = if rising { phase } else { HALF_PERIOD_S - phase };
-    2100 + i32::try_from(along * 100 / HALF_PERIOD_S).unwrap_or(0)
-}
-
 #[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;
@@ -189,17 +167,6 @@ mod tests {
     use super::*;
 
     const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-
-    #[test]
-    fn the_room_stays_between_21_and_22_degrees_without_jumps() {
-        let mut before = room_temperature(0);
-        for second in 0..3000 {
-            let now = room_temperature(second * 1000);
-            assert!((2100..=2200).contains(&now));
-            assert!((now - before).abs() <= 1);
-            before = now;
-        }
-    }
 
     #[test]
     fn the_light_is_one_and_the_same_for_all_capsules() {

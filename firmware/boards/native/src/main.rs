@@ -9,7 +9,6 @@
 mod arguments;
 mod flash;
 mod host;
-mod identity;
 
 use std::net::{SocketAddr, UdpSocket};
 use std::process::ExitCode;
@@ -21,12 +20,15 @@ use rand_core::OsRng;
 use sealift_core::{Acceptance, Config, Device, Limits, Step};
 use sealift_engine::{DEFAULT_CLASS_ID, DEFAULT_VENDOR_ID};
 use sealift_oscore::MAX_DATAGRAM;
+use sealift_provision::identity;
 use sealift_storage::Layout;
 
 use crate::arguments::Arguments;
 use crate::flash::{FileFlash, PAGE, WORD};
 use crate::host::NativeHost;
 
+/// The device's name in its credential.
+const SUBJECT: &str = "sealift-native";
 /// The components of this board.
 const NAMES: [&str; 2] = ["vm1", "vm2"];
 /// Pages of one slot: 128 KiB.
@@ -76,14 +78,18 @@ fn run(arguments: &Arguments) -> Result<()> {
 }
 
 fn boot(arguments: &Arguments) -> Result<NativeDevice> {
-    let base = identity::PAGES * PAGE;
+    let base = usize::try_from(identity::PAGES)? * PAGE;
     let layout = Layout::new(u32::try_from(base)?, SLOT_PAGES, NAMES).with_counter();
     let store = layout
         .size(u32::try_from(PAGE)?)
         .context("the layout is too large")?;
     let capacity = base + usize::try_from(store)?;
     let mut flash = FileFlash::open(&arguments.flash, capacity)?;
-    let identity = identity::load(&mut flash, &mut OsRng)?;
+    let loaded = identity::load(&mut flash, 0, SUBJECT, &mut OsRng)?;
+    if loaded.new {
+        log::info!("made a new device key");
+    }
+    let identity = loaded.identity;
     if let Some(path) = &arguments.identity_out {
         arguments::write_credential(path, identity.credential())?;
     }
@@ -97,6 +103,7 @@ fn boot(arguments: &Arguments) -> Result<NativeDevice> {
         policy: arguments.policy()?,
         identity,
         layout,
+        mapping: None,
         job_limit: JOB_LIMIT,
         time_limit: TIME_LIMIT_MS,
         session_idle: SESSION_IDLE_MS,
