@@ -1,6 +1,7 @@
 //! Secured CoAP for small devices: messages (RFC 7252, 7959), OSCORE (RFC 8613)
-//! and EDHOC (RFC 9528, by `lakers`), client and server, without I/O and without
-//! allocation.
+//! and EDHOC (RFC 9528, by `lakers`), client and server, without I/O. What a
+//! server allocates is bounded: the peers' credentials, and what it sent and may
+//! have to send again.
 //!
 //! - [`coap`]: message codec.
 //! - [`context`], [`protect`]: OSCORE security contexts, protecting and unprotecting.
@@ -27,7 +28,6 @@
     )
 )]
 
-#[cfg(feature = "pem")]
 extern crate alloc;
 #[cfg(test)]
 extern crate std;

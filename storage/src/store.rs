@@ -1,6 +1,7 @@
 //! The store: its functions, for all components of a board.
 
 use core::cmp::Ordering;
+use core::convert::Infallible;
 use core::ops::Range;
 
 use embedded_storage::nor_flash::NorFlash;
@@ -198,13 +199,15 @@ impl<F: NorFlash, const N: usize, const W: usize> Store<F, N, W> {
         content.phase().map(|_| content.size)
     }
 
-    /// Where on the flash the payload of a slot is, for use in place; `None`
-    /// if the slot holds no capsule. Nothing vouches for the bytes but
-    /// [`Store::check_payload`], and only a [`Lease`] keeps them there.
+    /// Where on the flash the payload of a slot is, of a capsule or of a complete
+    /// transfer, for use in place; `None` if there is neither. Nothing vouches
+    /// for the bytes but [`Store::check_payload`], and only a [`Lease`] keeps
+    /// them there.
     pub fn payload_range(&self, c: usize, slot: SlotId) -> Option<Range<u32>> {
-        let len = self.payload_len(c, slot)?;
-        let start = self.components.get(c)?.payload(slot);
-        Some(start..start.saturating_add(len))
+        let component = self.components.get(c)?;
+        let content = component.whole_content::<Infallible>(slot).ok()?;
+        let start = component.payload(slot);
+        Some(start..start.saturating_add(content.size))
     }
 
     /// Hashes the payload in flash, in small pieces, and compares it with the

@@ -1,5 +1,6 @@
 //! The device: datagrams in, datagrams out, and time for capsules between them.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::fmt::Debug;
@@ -12,7 +13,7 @@ use sealift_oscore::{Credential, CredentialError, Error, Identity, MAX_DATAGRAM}
 use sealift_storage::{Error as StoreError, Layout, Store};
 
 use crate::acceptance::Acceptance;
-use crate::capsule::Host;
+use crate::capsule::{Host, Mapping};
 use crate::policy::Policy;
 use crate::sending::{Answer, Outbox};
 use crate::service::Service;
@@ -38,6 +39,9 @@ pub struct Config<const N: usize> {
     pub identity: Identity,
     /// Where on the flash its components are.
     pub layout: Layout<N>,
+    /// Where the flash can be read as memory, if it can: payloads then run in
+    /// place, and cost no RAM.
+    pub mapping: Option<Mapping>,
     /// The largest body of a request to run an ephemeral capsule, in bytes:
     /// envelope and input are in RAM while it runs.
     pub job_limit: usize,
@@ -58,7 +62,8 @@ pub struct Config<const N: usize> {
 /// the number of peers with a security context.
 pub struct Device<F, R, H: Host, const N: usize, const W: usize, const SESSIONS: usize> {
     pub(crate) service: Service<F, H, N, W>,
-    pub(crate) server: Server<SESSIONS, PENDING, PEERS>,
+    /// On the heap: it is most of what a device holds, and a device is moved.
+    pub(crate) server: Box<Server<SESSIONS, PENDING, PEERS>>,
     pub(crate) policy: Policy,
     pub(crate) rng: R,
     scratch: Vec<u8>,
@@ -116,9 +121,15 @@ where
     pub fn boot(config: Config<N>, flash: F, rng: R, host: H) -> Result<Self, BootError<F::Error>> {
         let store = Store::mount(flash, config.layout).map_err(BootError::Store)?;
         let peers: Vec<Credential> = config.policy.credentials().cloned().collect();
-        let mut server = Server::new(config.identity, &peers).map_err(BootError::Peers)?;
-        server.set_idle(config.session_idle);
-        let vms = Supervisor::boot(store, config.acceptance, host, config.time_limit);
+        let server =
+            server(config.identity, &peers, config.session_idle).map_err(BootError::Peers)?;
+        let vms = Supervisor::boot(
+            store,
+            config.mapping,
+            config.acceptance,
+            host,
+            config.time_limit,
+        );
         Ok(Self {
             service: Service::new(vms, config.job_limit, SESSIONS),
             server,
@@ -206,4 +217,17 @@ where
             None => Step::Wait(self.server.due_ms().unwrap_or(until).min(until)),
         }
     }
+}
+
+// Not inlined, so that the stack that the server is made on is free again when
+// the device starts.
+#[inline(never)]
+fn server<const SESSIONS: usize>(
+    identity: Identity,
+    peers: &[Credential],
+    idle_ms: u64,
+) -> Result<Box<Server<SESSIONS, PENDING, PEERS>>, CredentialError> {
+    let mut server = Box::new(Server::new(identity, peers)?);
+    server.set_idle(idle_ms);
+    Ok(server)
 }

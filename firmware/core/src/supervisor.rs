@@ -11,7 +11,7 @@ use sealift_storage::{Error as StoreError, Lease, Phase, SlotId, SlotInfo, Store
 use sealift_wire::Refusal;
 
 use crate::acceptance::Acceptance;
-use crate::capsule::{ArtifactBytes, Fault, Host, Persistent, ReadError, Usage};
+use crate::capsule::{ArtifactBytes, Fault, Host, Mapping, Persistent, ReadError, Usage};
 use crate::refuse;
 use crate::turns::{Doing, Outcome, Turn};
 
@@ -21,6 +21,7 @@ pub(crate) const TRIES: u8 = 3;
 /// All components, their slots and their running capsules.
 pub(crate) struct Supervisor<F, H: Host, const N: usize, const W: usize> {
     pub(crate) store: Store<F, N, W>,
+    mapping: Option<Mapping>,
     pub(crate) acceptance: Acceptance,
     pub(crate) host: H,
     /// The time of the device, in milliseconds.
@@ -83,12 +84,14 @@ where
     /// Begins to start every capsule that is active in the store.
     pub(crate) fn boot(
         store: Store<F, N, W>,
+        mapping: Option<Mapping>,
         acceptance: Acceptance,
         host: H,
         time_limit: u64,
     ) -> Self {
         let mut supervisor = Self {
             store,
+            mapping,
             acceptance,
             host,
             now: 0,
@@ -201,7 +204,6 @@ where
 
     /// Ends the instance of `vm`, if there is one, and frees its slot.
     pub(crate) fn stop(&mut self, vm: usize) {
-        let name = self.name(vm);
         let Some(place) = self.places.get_mut(vm) else {
             return;
         };
@@ -213,10 +215,15 @@ where
         }
         place.usage = None;
         place.resources = Vec::new();
-        if let Some(lease) = place.lease.take()
-            && let Err(error) = self.store.give_back(lease)
-        {
-            log::error!("{name}: {error:?}");
+        if let Some(lease) = place.lease.take() {
+            self.give_back(vm, lease);
+        }
+    }
+
+    /// Nothing uses the bytes of this slot any more.
+    fn give_back(&mut self, vm: usize, lease: Lease) {
+        if let Err(error) = self.store.give_back(lease) {
+            log::error!("{}: {error:?}", self.name(vm));
         }
     }
 
@@ -329,8 +336,10 @@ where
         }
     }
 
-    /// Puts the payload in `slot` to the proof: reads it, and checks it
-    /// against its manifest.
+    /// Puts the payload in `slot` to the proof: reads it, or looks at it where
+    /// it is, and checks it against its manifest.
+    ///
+    /// Whoever keeps the result keeps the slot [lent](Store::lend) as long.
     pub(crate) fn payload(
         &mut self,
         vm: usize,
@@ -338,18 +347,40 @@ where
         manifest: &Verified<Manifest<'_>>,
     ) -> Result<Verified<Payload<ArtifactBytes>>, Refusal> {
         let name = self.name(vm);
+        let bytes = match self.in_place(vm, slot, manifest.payload_size) {
+            Some(bytes) => bytes,
+            None => self.read_payload(vm, slot, manifest.payload_size)?,
+        };
+        manifest
+            .admit(bytes)
+            .map_err(|error| refuse::because(name, &error, Refusal::WrongPayload))
+    }
+
+    fn in_place(&self, vm: usize, slot: SlotId, len: u32) -> Option<ArtifactBytes> {
+        let range = self.store.payload_range(vm, slot)?;
+        let end = range
+            .start
+            .checked_add(len)
+            .filter(|end| *end <= range.end)?;
+        self.mapping?.artifact(range.start..end)
+    }
+
+    fn read_payload(
+        &mut self,
+        vm: usize,
+        slot: SlotId,
+        len: u32,
+    ) -> Result<ArtifactBytes, Refusal> {
+        let name = self.name(vm);
         let store = &mut self.store;
-        let bytes = ArtifactBytes::read(manifest.payload_size, |offset, piece| {
+        ArtifactBytes::read(len, |offset, piece| {
             store.read_payload(vm, slot, offset, piece)
         })
         .map_err(|error| match error {
             ReadError::Source(error) => refuse::store(name, &error),
             // No fault of the payload, which stays where it is.
             ReadError::NoMemory => refuse::because(name, &"no memory", Refusal::Internal),
-        })?;
-        manifest
-            .admit(bytes)
-            .map_err(|error| refuse::because(name, &error, Refusal::WrongPayload))
+        })
     }
 
     /// Reads the head of the envelope in `slot` and verifies it.
@@ -380,12 +411,18 @@ where
         let payload = self
             .payload(vm, slot, &manifest)
             .map_err(Failure::Unacceptable)?;
-        let activity =
-            Persistent::start(&manifest, payload, self.host.clone()).map_err(Failure::Fault)?;
+        // Before anything holds the bytes for longer than this function.
         let lease = self
             .store
             .lend(vm, slot)
             .map_err(|error| Failure::Unacceptable(refuse::store(name, &error)))?;
+        let activity = match Persistent::start(&manifest, payload, self.host.clone()) {
+            Ok(activity) => activity,
+            Err(fault) => {
+                self.give_back(vm, lease);
+                return Err(Failure::Fault(fault));
+            }
+        };
         let now = self.now;
         if let Some(place) = self.places.get_mut(vm) {
             place.doing = Doing::Starting(activity, start);

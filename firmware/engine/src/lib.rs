@@ -50,7 +50,7 @@ pub const DEFAULT_MEMORY: u32 = 64 * 1024;
 ///
 /// Rust keeps large values on a stack of its own in linear memory; what is
 /// left for this one was under 1 KiB in each of the example capsules.
-pub const DEFAULT_STACK: u32 = 8 * 1024;
+pub const DEFAULT_STACK: u32 = 4 * 1024;
 
 /// The least stack for the host's side of a call, in bytes: for Wasmtime's
 /// interpreter and what moves arguments, as far as they run on the capsule's
@@ -58,9 +58,14 @@ pub const DEFAULT_STACK: u32 = 8 * 1024;
 /// first call on, for as long as the capsule is there.
 ///
 /// 3,680 bytes were the most that any of the 278 capsules of this repository's
-/// tests used, on x86-64 in a release build. How deep it gets does not depend
-/// on how deep a capsule recurses, which has [`DEFAULT_STACK`] for that.
-pub const FIBER_STACK: usize = 8 * 1024;
+/// tests used, on x86-64 in a release build, and 2,048 what a thermometer uses on
+/// a Cortex-M4F, the frames of interrupts included. How deep it gets does not
+/// depend on how deep a capsule recurses, which has [`DEFAULT_STACK`] for that.
+pub const FIBER_STACK: usize = if cfg!(target_pointer_width = "64") {
+    8 * 1024
+} else {
+    6 * 1024
+};
 
 /// The name from which [`DEFAULT_VENDOR_ID`] is derived.
 pub const DEFAULT_VENDOR: &str = "sealift.example";

@@ -173,6 +173,7 @@ pub(crate) fn boot(
         policy,
         identity: people.device.clone(),
         layout: LAYOUT,
+        mapping: None,
         job_limit: JOB_LIMIT,
         time_limit: TIME_LIMIT,
         session_idle: SESSION_IDLE,

@@ -5,7 +5,6 @@ use crate::Error;
 use crate::coap::{Code, Message, Writer, number};
 use crate::context::SecurityContext;
 use crate::edhoc::{self, COMPACT_IDS, ConnId, Responder};
-use heapless::Vec;
 use rand_core::CryptoRngCore;
 
 /// CBOR `true`, in front of message_1.
@@ -118,7 +117,7 @@ impl<const SESSIONS: usize, const PENDING: usize, const PEERS: usize, const REPL
             order: self.tick,
             from: envelope.from,
             digest: envelope.digest,
-            reply: Vec::from_slice(reply).map_err(|_| Error::Internal)?,
+            reply: reply.to_vec(),
         };
         self.pending
             .insert_fair(half, |_| true, |half| half.from.ip(), |half| half.order);

@@ -30,12 +30,12 @@ mod replies;
 
 pub use freshness::ECHO;
 
+use crate::Error;
 use crate::coap::{self, Code, Header, Inner, Kind, Message, Writer, number};
 use crate::context::SecurityContext;
 use crate::credential::{Credential, CredentialError, Identity};
 use crate::edhoc;
 use crate::protect::Binding;
-use crate::{Error, MAX_EDHOC};
 use core::net::SocketAddr;
 use freshness::{Challenge, Cookies};
 use heapless::Vec;
@@ -136,7 +136,8 @@ struct HalfOpen {
     order: u64,
     from: SocketAddr,
     digest: [u8; 32],
-    reply: Vec<u8, { MAX_EDHOC + 24 }>,
+    /// Message_2 as it was sent, in case message_1 comes again.
+    reply: alloc::vec::Vec<u8>,
 }
 
 /// Sessions, half-open key exchanges and the latest responses of a device.
@@ -145,7 +146,8 @@ struct HalfOpen {
 ///   can push all sessions of another one out.
 /// - `PENDING`: key exchanges that wait for message_3.
 /// - `PEERS`: configured credentials.
-/// - `REPLIES`: responses kept for retransmissions, [`crate::MAX_DATAGRAM`] bytes each.
+/// - `REPLIES`: responses kept for retransmissions, on the heap, of
+///   [`crate::MAX_DATAGRAM`] bytes at the most.
 ///   With at least as many as sessions, the latest response of each is kept.
 ///
 /// On a 64-bit host a session takes 200 bytes, a half-open key exchange 424, a
@@ -160,7 +162,7 @@ pub struct Server<
     const REPLIES: usize = SESSIONS,
 > {
     identity: Identity,
-    peers: Vec<Credential, PEERS>,
+    peers: alloc::vec::Vec<Credential>,
     sessions: Pool<Session, SESSIONS>,
     pending: Pool<HalfOpen, PENDING>,
     replies: Pool<Kept, REPLIES>,
@@ -187,10 +189,12 @@ impl<const SESSIONS: usize, const PENDING: usize, const PEERS: usize, const REPL
             // One identifier is always free, and is not the peer's.
             assert!(SESSIONS < 46 && PENDING < 46 && SESSIONS + PENDING <= 46);
         }
-        let peers = Vec::from_slice(peers).map_err(|_| CredentialError::TooMany)?;
+        if peers.len() > PEERS {
+            return Err(CredentialError::TooMany);
+        }
         Ok(Self {
             identity,
-            peers,
+            peers: peers.to_vec(),
             sessions: Pool::new(),
             pending: Pool::new(),
             replies: Pool::new(),

@@ -8,8 +8,8 @@
 use super::{Envelope, Reply, Server, SessionId};
 use crate::coap::{Code, Header, Kind, Writer};
 use crate::{Error, MAX_DATAGRAM};
+use alloc::vec::Vec;
 use core::net::SocketAddr;
-use heapless::Vec;
 
 /// ACK_TIMEOUT (RFC 7252, 4.8), in milliseconds; a random half comes on top.
 const ACK_TIMEOUT_MS: u64 = 2000;
@@ -23,7 +23,8 @@ pub(super) struct Kept {
     from: SocketAddr,
     digest: [u8; 32],
     order: u64,
-    bytes: Vec<u8, MAX_DATAGRAM>,
+    /// As long as it is, and not as the longest: most are a few dozen bytes.
+    bytes: Vec<u8>,
     /// For a separate response that nobody has acknowledged.
     waiting: Option<Waiting>,
 }
@@ -158,10 +159,12 @@ impl<const SESSIONS: usize, const PENDING: usize, const PEERS: usize, const REPL
     ) {
         let Envelope { from, digest, .. } = envelope;
         self.replies.retain(|kept| !kept.answers(from, digest));
-        let Ok(bytes) = Vec::from_slice(response) else {
+        let mut bytes = Vec::new();
+        if response.len() > MAX_DATAGRAM || bytes.try_reserve_exact(response.len()).is_err() {
             self.last_error = Some(Error::Internal);
             return;
-        };
+        }
+        bytes.extend_from_slice(response);
         let kept = Kept {
             session,
             from: *from,

@@ -7,7 +7,8 @@
 //! verified manifest, and only then started: [`Persistent::start`],
 //! [`Ephemeral::run`] and [`check`] take `Verified<Payload<ArtifactBytes>>`
 //! and nothing else. The one call that would be unsound on bytes that nobody
-//! checked is in `load`, the only module here with unsafe code of its own.
+//! checked is in `load`. Besides that, `mapping` and `tls` are the modules here with
+//! unsafe code of their own.
 //!
 //! # What holds a capsule
 //!
@@ -53,6 +54,7 @@ mod host;
 mod imports;
 mod limits;
 mod load;
+mod mapping;
 mod persistent;
 mod runtime;
 mod tls;
@@ -66,6 +68,7 @@ pub use ephemeral::Ephemeral;
 pub use fault::{BadAnswer, Fault, HostTrap, Place, TrapReason};
 pub use host::{Datagram, Host, Unavailable};
 pub use imports::OFFERED;
+pub use mapping::Mapping;
 pub use persistent::{Called, Persistent};
 pub use runtime::{Usage, check};
 

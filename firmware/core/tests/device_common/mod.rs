@@ -551,6 +551,7 @@ fn boot(
         policy,
         identity,
         layout: LAYOUT,
+        mapping: None,
         job_limit: 64 * 1024,
         time_limit: TIME_LIMIT,
         session_idle: SESSION_IDLE,
