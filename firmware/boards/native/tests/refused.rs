@@ -82,20 +82,24 @@ fn another_component_vendor_class_or_profile_is_refused() {
     let cases: [(&str, &[&str], &str); 4] = [
         ("vendor", &["--vendor", "other.example"], "another vendor"),
         ("class", &["--class", "other"], "another vendor or class"),
-        ("target", &["--target", "pulley32"], "engine profile"),
+        ("target", &[], "engine profile"),
         ("memory", &["--memory", "4000000000"], "more memory"),
     ];
     for (name, extra, reason) in cases {
         let out = format!("{name}.suit");
-        // A second --target would be one too many: signed by hand.
+        // For another target, and a second --target would be one too many:
+        // signed by hand.
         let mut args = vec!["sign"];
         let wasm = bench.workshop.wasm("thermometer-v2");
         args.extend([wasm.to_str().unwrap(), "--key", "translator.key"]);
         args.extend(["--component", "vm1", "--seq", "2", "--out", &out]);
         args.extend(["--grant", "log", "--grant", "rng", "--grant", "sensors"]);
-        if name != "target" {
-            args.extend(["--target", "pulley64"]);
-        }
+        let board = bench.workshop.board();
+        args.push("--target");
+        args.push(match name {
+            "target" => board.other_target(),
+            _ => board.target(),
+        });
         args.extend(extra);
         bench.workshop.signer(&args).unwrap().success().unwrap();
         bench.refuses(&["push", &out], reason);

@@ -1,0 +1,142 @@
+//! The loop between network and device.
+
+use core::fmt::Debug;
+use core::net::SocketAddr;
+
+use embassy_futures::yield_now;
+use embassy_net::udp::{PacketMetadata, UdpMetadata, UdpSocket};
+use embassy_net::{IpAddress, IpEndpoint, Stack};
+use embassy_time::{Instant, with_deadline};
+use embedded_storage::nor_flash::NorFlash;
+use rand_core::CryptoRngCore;
+use sealift_core::capsule::Host;
+use sealift_core::{Device, Step};
+use sealift_oscore::MAX_DATAGRAM;
+
+use crate::{heap, stack};
+
+/// CoAP's own port (RFC 7252, 6.1).
+pub const PORT: u16 = 5683;
+
+/// How many datagrams wait at the most, each way.
+const QUEUE: usize = 4;
+
+/// The longest that the device is left alone for, in milliseconds: whoever feeds
+/// a watchdog needs a turn.
+const REST_MS: u64 = 1000;
+
+/// Buffers of the device's socket, and of what is to be sent.
+#[derive(Debug)]
+pub struct Sockets {
+    received: [u8; 2 * MAX_DATAGRAM],
+    sent: [u8; MAX_DATAGRAM],
+    outgoing: [u8; MAX_DATAGRAM],
+}
+
+impl Sockets {
+    /// Empty buffers.
+    pub const fn new() -> Self {
+        Self {
+            received: [0; 2 * MAX_DATAGRAM],
+            sent: [0; MAX_DATAGRAM],
+            outgoing: [0; MAX_DATAGRAM],
+        }
+    }
+}
+
+impl Default for Sockets {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Serves a device on UDP port [`PORT`], for ever. `alive` is called at least
+/// once in a second as long as nothing hangs.
+pub async fn serve<F, R, H, const N: usize, const W: usize, const SESSIONS: usize>(
+    device: &mut Device<F, R, H, N, W, SESSIONS>,
+    stack: Stack<'_>,
+    sockets: &mut Sockets,
+    mut alive: impl FnMut(),
+) where
+    F: NorFlash<Error: Debug>,
+    R: CryptoRngCore,
+    H: Host,
+{
+    let Sockets {
+        received,
+        sent,
+        outgoing,
+    } = sockets;
+    let mut received_meta = [PacketMetadata::EMPTY; QUEUE];
+    let mut sent_meta = [PacketMetadata::EMPTY; QUEUE];
+    let mut socket = UdpSocket::new(stack, &mut received_meta, received, &mut sent_meta, sent);
+    if let Err(error) = socket.bind(PORT) {
+        log::error!("cannot listen on port {PORT}: {error:?}");
+        return;
+    }
+    log::info!("listening on port {PORT}");
+    let mut memory = Memory::default();
+    loop {
+        alive();
+        let until = loop {
+            match device.poll(now(), outgoing) {
+                Step::Send(SocketAddr::V4(to), length) => {
+                    send(&socket, outgoing.get(..length), IpEndpoint::from(to).into()).await;
+                }
+                // Only IPv4 peers were heard.
+                Step::Send(SocketAddr::V6(_), _) => {}
+                Step::Wait(until) => break until,
+            }
+        };
+        memory.report();
+        // The network has its turn even where capsules keep the device busy.
+        yield_now().await;
+        let until = Instant::from_millis(until.min(now().saturating_add(REST_MS)));
+        let taken = socket.recv_from_with(|datagram, from| {
+            let length = device.handle_datagram(now(), address(from), datagram, outgoing);
+            (length, from)
+        });
+        if let Ok((length, to)) = with_deadline(until, taken).await {
+            send(&socket, outgoing.get(..length), to).await;
+        }
+    }
+}
+
+fn now() -> u64 {
+    Instant::now().as_millis()
+}
+
+fn address(from: UdpMetadata) -> SocketAddr {
+    let IpAddress::Ipv4(ip) = from.endpoint.addr;
+    SocketAddr::from((ip, from.endpoint.port))
+}
+
+async fn send(socket: &UdpSocket<'_>, datagram: Option<&[u8]>, to: UdpMetadata) {
+    let datagram = datagram.unwrap_or_default();
+    if !datagram.is_empty()
+        && let Err(error) = socket.send_to(datagram, to).await
+    {
+        log::warn!("cannot send to {to}: {error:?}");
+    }
+}
+
+/// What the log last said of memory.
+#[derive(Default)]
+struct Memory {
+    heap: usize,
+    stack: usize,
+}
+
+impl Memory {
+    /// Says so where more was needed than ever before.
+    fn report(&mut self) {
+        let (heap, stack) = (heap::peak(), stack::peak());
+        if heap > self.heap || stack > self.stack {
+            log::info!(
+                "memory: heap {} bytes, at most {heap}; stack at most {stack}",
+                heap::used()
+            );
+            (self.heap, self.stack) = (heap, stack);
+        }
+    }
+}
