@@ -1,13 +1,15 @@
 //! A device process, its flash file and its log.
 
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
+use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+
+use crate::{Board, Programs};
 
 /// What a device is started with.
 #[derive(Clone, Debug)]
@@ -28,7 +30,8 @@ pub struct DeviceOptions {
 #[derive(Debug)]
 pub struct Device {
     child: Child,
-    program: PathBuf,
+    board: Board,
+    programs: Programs,
     options: DeviceOptions,
     address: String,
     log: Arc<Log>,
@@ -58,55 +61,61 @@ impl Device {
     /// # Errors
     ///
     /// Where it does not start, with its log.
-    pub fn start(program: &Path, options: DeviceOptions) -> Result<Self> {
-        Self::start_at(program, options, &own_address())
+    pub fn start(board: Board, programs: &Programs, options: DeviceOptions) -> Result<Self> {
+        Self::start_at(board, programs, options, &own_address())
     }
 
-    fn start_at(program: &Path, options: DeviceOptions, listen: &str) -> Result<Self> {
-        let mut command = Command::new(program);
-        command
-            .arg("--flash")
-            .arg(&options.flash)
-            .args(["--listen", listen])
-            .arg("--identity-out")
-            .arg(&options.identity);
-        for key in &options.trust {
-            command.arg("--trust").arg(key);
-        }
-        for (role, credential) in &options.allow {
-            command
-                .arg("--allow")
-                .arg(format!("{role}={}", credential.display()));
-        }
+    fn start_at(
+        board: Board,
+        programs: &Programs,
+        options: DeviceOptions,
+        listen: &str,
+    ) -> Result<Self> {
+        let mut command = board.command(programs, &options, listen)?;
         let mut child = command
-            .args(&options.extra)
-            // The log is waited for, whatever the caller's shell says.
-            .env_remove("RUST_LOG")
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
             .spawn()
-            .with_context(|| format!("cannot start {}", program.display()))?;
-        let stderr = child.stderr.take().context("no pipe to the device")?;
+            .with_context(|| format!("cannot start {}", command.get_program().display()))?;
         let log = Arc::new(Log::default());
         let sink = Arc::clone(&log);
+        let output: Box<dyn Read + Send> = match (child.stderr.take(), child.stdout.take()) {
+            (Some(output), _) => Box::new(output),
+            (None, Some(output)) => Box::new(output),
+            (None, None) => bail!("no pipe to the device"),
+        };
         std::thread::spawn(move || {
-            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
                 sink.push(&line);
             }
             sink.close();
         });
-        let mut device = Self {
+        let device = Self {
             child,
-            program: program.to_owned(),
+            board,
+            programs: programs.clone(),
             options,
-            address: String::new(),
+            address: listen.to_owned(),
             log,
         };
-        let line = device.wait_for(READY)?;
-        let (_, address) = line.split_once(READY).context("no address in the log")?;
-        device.address = address.trim().to_owned();
+        device.wait_for(READY)?;
+        if board != Board::Native {
+            let credential = device.credential()?;
+            std::fs::write(&device.options.identity, credential)
+                .context("cannot write the device's credential")?;
+        }
         Ok(device)
+    }
+
+    /// The credential that a board says in its log.
+    fn credential(&self) -> Result<String> {
+        let log = self.log();
+        let start = log.find("-----BEGIN").context("no credential in the log")?;
+        let end = log.find("-----END").context("no whole credential")?;
+        let end = end + log[end..].find('\n').context("no whole credential")?;
+        let lines = log[start..end].lines();
+        // Before each line but the first stands its level.
+        let bare = lines.map(|line| line.rsplit("  ").next().unwrap_or(line));
+        Ok(bare.fold(String::new(), |text, line| text + line + "\n"))
     }
 
     /// Its address, as `coap://HOST:PORT`.
@@ -173,7 +182,8 @@ impl Device {
     pub fn restart(mut self) -> Result<Self> {
         self.kill()?;
         let address = self.address.clone();
-        Self::start_at(&self.program.clone(), self.options.clone(), &address)
+        let (programs, options) = (self.programs.clone(), self.options.clone());
+        Self::start_at(self.board, &programs, options, &address)
     }
 
     /// The RAM that the process has.

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod ballast;
+mod board;
 mod device;
 mod peer;
 mod programs;
@@ -15,10 +16,12 @@ mod weather;
 mod workshop;
 
 pub use ballast::with_ballast;
+pub use board::{BOARD, Board};
 pub use device::{Device, DeviceOptions, Memory};
 pub use peer::{Answer, RawPeer};
 pub use programs::{Outcome, Programs};
 pub use proxy::Proxy;
+pub use sealift_oscore::coap::Code;
 pub use simulation::{Counted, Mishap, Outgoing, Peer, Simulation};
 pub use weather::{Dice, Fates, Weather, most_transmissions};
 pub use workshop::{Sign, Workshop};

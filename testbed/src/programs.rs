@@ -15,6 +15,8 @@ pub struct Programs {
     pub updater: PathBuf,
     /// The device process.
     pub device: PathBuf,
+    /// Folder with the images of microcontroller boards.
+    pub images: PathBuf,
     /// Folder with `NAME.wasm` of each capsule.
     pub capsules: PathBuf,
 }
@@ -39,6 +41,7 @@ impl Programs {
             signer: target.join("debug/signer"),
             updater: target.join("debug/updater"),
             device: target.join("release/sealift-native"),
+            images: target.join("images"),
             capsules: target.join("capsules"),
         }
     }

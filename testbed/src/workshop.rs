@@ -7,12 +7,13 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
-use crate::{Device, DeviceOptions, Outcome, Programs, Proxy, with_ballast};
+use crate::{Board, Device, DeviceOptions, Outcome, Programs, Proxy, with_ballast};
 
 /// Keys, credentials and files of one system under test.
 #[derive(Debug)]
 pub struct Workshop {
     dir: TempDir,
+    board: Board,
     programs: Programs,
 }
 
@@ -47,14 +48,25 @@ impl Default for Sign<'_> {
 }
 
 impl Workshop {
-    /// An empty workshop on the built programs, in a temporary folder.
+    /// An empty workshop on the built programs, for the board that the variable
+    /// [`BOARD`](crate::BOARD) names, in a temporary folder.
     ///
     /// # Errors
     ///
     /// Where the programs are not built or the folder cannot be made.
     pub fn new() -> Result<Self> {
+        Self::for_board(Board::chosen()?)
+    }
+
+    /// As [`Workshop::new`], for this board.
+    ///
+    /// # Errors
+    ///
+    /// Where the programs are not built or the folder cannot be made.
+    pub fn for_board(board: Board) -> Result<Self> {
         Ok(Self {
             dir: TempDir::with_prefix("sealift-").context("no temporary folder")?,
+            board,
             programs: Programs::locate()?,
         })
     }
@@ -66,7 +78,16 @@ impl Workshop {
     ///
     /// As [`Workshop::new`], or where a key cannot be made.
     pub fn furnished() -> Result<Self> {
-        let workshop = Self::new()?;
+        Self::furnished_for(Board::chosen()?)
+    }
+
+    /// As [`Workshop::furnished`], for this board.
+    ///
+    /// # Errors
+    ///
+    /// As [`Workshop::furnished`].
+    pub fn furnished_for(board: Board) -> Result<Self> {
+        let workshop = Self::for_board(board)?;
         workshop.translator_key("translator")?;
         workshop.credential("op")?;
         workshop.credential("app")?;
@@ -77,6 +98,12 @@ impl Workshop {
     #[must_use]
     pub fn dir(&self) -> &Path {
         self.dir.path()
+    }
+
+    /// The board that its devices are.
+    #[must_use]
+    pub const fn board(&self) -> Board {
+        self.board
     }
 
     /// The programs.
@@ -151,7 +178,7 @@ impl Workshop {
         Ok(self.path(&format!("{name}.pub")))
     }
 
-    /// Signs a capsule for the native device; the envelope is `OUT` in the
+    /// Signs a capsule for the device; the envelope is `OUT` in the
     /// folder.
     ///
     /// # Errors
@@ -174,11 +201,7 @@ impl Workshop {
             "--out",
             out,
             "--target",
-            if cfg!(target_pointer_width = "64") {
-                "pulley64"
-            } else {
-                "pulley32"
-            },
+            self.board.target(),
         ];
         for grant in sign.grants {
             args.extend(["--grant", grant]);
@@ -214,7 +237,7 @@ impl Workshop {
             extra: Vec::new(),
         };
         change(&mut options);
-        Device::start(&self.programs.device, options)
+        Device::start(self.board, &self.programs, options)
     }
 
     /// Runs the updater against a device, as the credential `NAME.cred`.

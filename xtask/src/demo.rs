@@ -4,9 +4,9 @@
 use std::fs;
 
 use anyhow::{Context, Result, ensure};
-use testbed::{Device, Sign, Workshop};
+use testbed::{Board, Device, Sign, Workshop};
 
-use crate::{build, run};
+use crate::{build, image, run};
 
 /// Where the answers of the two thermometers differ.
 const FAHRENHEIT: &str = "\u{b0}F";
@@ -15,18 +15,19 @@ const V2: bool = true;
 const TEMPERATURE: &str = "/vm1/temperature";
 
 /// The whole demo.
-pub(crate) fn demo() -> Result<()> {
+pub(crate) fn demo(board: Board) -> Result<()> {
     build::everything()?;
-    run::say("the demo");
+    image::build(board)?;
+    run::say(&format!("the demo, on the board {}", board.name()));
     let mut demo = Demo {
-        workshop: Workshop::new()?,
+        workshop: Workshop::for_board(board)?,
         steps: 0,
     };
     demo.keys()?;
     demo.signed_capsules()?;
     let device = demo.workshop.device()?;
     demo.step(&format!(
-        "started sealift-native with an empty flash file, at {}",
+        "started a device with an empty flash, at {}",
         device.url()
     ));
     demo.first_install(&device)?;
@@ -295,9 +296,7 @@ impl Demo {
             table(&before) == table(&after),
             "status was\n{before}\nand is\n{after}"
         );
-        self.step(
-            "killed the device with SIGKILL and started it again: the same capsule, the same state",
-        );
+        self.step("cut the power (SIGKILL) and started it again: the same capsule, the same state");
         Self::note(&after);
         self.answers(&device, V2)?;
         Ok(device)

@@ -8,10 +8,12 @@ mod build;
 mod capsule;
 mod demo;
 mod fuzz;
+mod image;
 mod libcoap;
 mod mutants;
 mod run;
 mod setup;
+mod size;
 mod sweep;
 mod test;
 mod threats;
@@ -19,6 +21,7 @@ mod threats;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use testbed::Board;
 
 #[derive(Parser)]
 #[command(
@@ -33,9 +36,19 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// The main job, from nothing: sign, send, run, break, go back
-    Demo,
+    Demo {
+        /// The device: native, a Linux process, or cortex-m, a Cortex-M4F in QEMU
+        #[arg(long, value_name = "BOARD", default_value = "native", value_parser = board)]
+        board: Board,
+    },
     /// All tests that need no special hardware; what CI runs
     Test,
+    /// How much flash and RAM an image takes, held against its ceilings
+    Size {
+        /// The board
+        #[arg(long, value_name = "BOARD", default_value = "cortex-m", value_parser = board)]
+        board: Board,
+    },
     /// Every power cut in the store, and millions at random: the nightly run
     Sweep {
         /// Seed of what is random; another one each time if it is not given
@@ -71,10 +84,18 @@ enum Command {
     },
 }
 
+fn board(name: &str) -> Result<Board, String> {
+    Board::from_name(name).ok_or_else(|| {
+        let names = Board::ALL.map(Board::name).join(", ");
+        format!("there is no such board; the boards are: {names}")
+    })
+}
+
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
-        Command::Demo => demo::demo(),
+        Command::Demo { board } => demo::demo(board),
         Command::Test => test::test(),
+        Command::Size { board } => size::size(board),
         Command::Sweep { seed } => sweep::sweep(seed),
         Command::Mutants => mutants::mutants(),
         Command::Fuzz { seeds: true, .. } => fuzz::seeds(),

@@ -27,6 +27,19 @@ pub(crate) fn rust_target(name: &str) -> Result<()> {
     .with_context(|| format!("add the Rust target {name} by hand, then run this again"))
 }
 
+/// Adds the standard library's source, which images are built with, if it is
+/// missing.
+pub(crate) fn rust_source() -> Result<()> {
+    if sysroot()?.join("lib/rustlib/src/rust/library").is_dir() {
+        return Ok(());
+    }
+    say("adding the source of Rust's standard library");
+    run(Command::new("rustup")
+        .args(["component", "add", "rust-src"])
+        .current_dir(root()))
+    .context("add the Rust component rust-src by hand, then run this again")
+}
+
 /// Installs Debian packages, if `present` says that something is missing.
 pub(crate) fn packages(names: &[&str], present: impl Fn() -> bool) -> Result<()> {
     if present() {
@@ -160,7 +173,8 @@ fn sysroot() -> Result<PathBuf> {
     quiet(&mut rustc).map(PathBuf::from)
 }
 
-fn on_path(program: &str) -> bool {
+/// Whether a program can be started by its name.
+pub(crate) fn on_path(program: &str) -> bool {
     std::env::var_os("PATH").is_some_and(|path| {
         std::env::split_paths(&path).any(|dir| Path::new(&dir).join(program).is_file())
     })

@@ -6,8 +6,10 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
+use testbed::Board;
+
 use crate::run::{cargo, line, root, run, say, target};
-use crate::{build, demo, fuzz, libcoap, setup};
+use crate::{build, demo, fuzz, image, libcoap, setup, size};
 
 /// The crates that run on a device.
 const DEVICE_CRATES: [&str; 6] = [
@@ -133,7 +135,8 @@ pub(crate) fn test() -> Result<()> {
         .arg(target().join("capsules-build"))
         .current_dir(root().join("capsules"));
     count_tests(&mut tests, &mut count)?;
-    count.check("the demo", demo::demo);
+    count.check("the demo", || demo::demo(Board::Native));
+    on_board(Board::CortexM, &mut count)?;
     smoke(&fixtures, &mut count);
 
     let Count {
@@ -149,10 +152,44 @@ pub(crate) fn test() -> Result<()> {
     Ok(())
 }
 
+/// The scenarios that every board goes through: the native board's tests of
+/// these names, and the demo.
+const SCENARIOS: [&str; 5] = ["pipeline", "refused", "contained", "kill", "watchdog"];
+
+/// The same demo and the same scenarios against the image of a board.
+fn on_board(board: Board, count: &mut Count) -> Result<()> {
+    let mut built = false;
+    count.check(&format!("the demo, on the board {}", board.name()), || {
+        demo::demo(board)?;
+        built = true;
+        Ok(())
+    });
+    if !built {
+        return Ok(());
+    }
+    say(&format!("end-to-end tests, on the board {}", board.name()));
+    let mut tests = cargo();
+    tests
+        .args(["test", "--locked", "--workspace", "--no-fail-fast"])
+        .env(testbed::BOARD, board.name());
+    for name in SCENARIOS {
+        tests.args(["--test", name]);
+    }
+    tests.args(["--", "--include-ignored"]);
+    count_tests(&mut tests, count)?;
+    if let Some(image) = image::of(board) {
+        count.check(&format!("size: {}", board.name()), || {
+            size::held(board, image)
+        });
+    }
+    Ok(())
+}
+
 /// The folders that have a `Cargo.lock`.
-fn workspaces() -> [PathBuf; 4] {
+fn workspaces() -> [PathBuf; 5] {
     [
         root(),
+        root().join("firmware/boards"),
         root().join("capsules"),
         smith(),
         root().join("fuzz"),

@@ -1,0 +1,180 @@
+//! Which board the device under test is: a Linux process, or an image in QEMU.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::{DeviceOptions, Outcome, Programs};
+
+/// The variable that says which board the end-to-end tests run against.
+pub const BOARD: &str = "SEALIFT_BOARD";
+
+/// A board that can be started on this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Board {
+    /// `sealift-native`.
+    Native,
+    /// A Cortex-M4F: QEMU's mps2-an386.
+    CortexM,
+}
+
+/// What the flash of the emulated boards is made of.
+const ERASED: u8 = 0xff;
+const FLASH: usize = 1 << 20;
+/// Where the provisioning record belongs: behind the two pages of the identity.
+const RECORD: usize = 2 * 4096;
+
+impl Board {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Native, Self::CortexM];
+
+    /// Its name on command lines and in [`BOARD`].
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::CortexM => "cortex-m",
+        }
+    }
+
+    /// The board of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|board| board.name() == name)
+    }
+
+    /// The board that [`BOARD`] names, by default the native one.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no such board.
+    pub fn chosen() -> Result<Self> {
+        match std::env::var(BOARD) {
+            Err(_) => Ok(Self::Native),
+            Ok(name) => Self::from_name(&name)
+                .with_context(|| format!("{BOARD}={name}: there is no such board")),
+        }
+    }
+
+    /// What capsules for it are translated for.
+    #[must_use]
+    pub const fn target(self) -> &'static str {
+        match self {
+            Self::Native if cfg!(target_pointer_width = "64") => "pulley64",
+            Self::Native | Self::CortexM => "pulley32",
+        }
+    }
+
+    /// The other target: a capsule for it is refused.
+    #[must_use]
+    pub fn other_target(self) -> &'static str {
+        match self.target() {
+            "pulley32" => "pulley64",
+            _ => "pulley32",
+        }
+    }
+
+    /// What is run: the device, or the image.
+    pub(crate) fn program(self, programs: &Programs) -> PathBuf {
+        match self {
+            Self::Native => programs.device.clone(),
+            Self::CortexM => programs.images.join("sealift-qemu-cortex-m"),
+        }
+    }
+
+    /// The command that starts it, at a host and port. It writes its log to
+    /// standard error or standard output.
+    pub(crate) fn command(
+        self,
+        programs: &Programs,
+        options: &DeviceOptions,
+        listen: &str,
+    ) -> Result<Command> {
+        let program = self.program(programs);
+        ensure!(
+            program.exists(),
+            "{} is missing: `cargo xtask test` or `cargo xtask demo --board {}` makes it",
+            program.display(),
+            self.name()
+        );
+        match self {
+            Self::Native => Ok(native(&program, options, listen)),
+            Self::CortexM => {
+                if !options.flash.exists() {
+                    provisioned(programs, options)?;
+                }
+                cortex_m(&program, options, listen)
+            }
+        }
+    }
+}
+
+fn native(program: &Path, options: &DeviceOptions, listen: &str) -> Command {
+    let mut command = Command::new(program);
+    command
+        .arg("--flash")
+        .arg(&options.flash)
+        .args(["--listen", listen])
+        .arg("--identity-out")
+        .arg(&options.identity)
+        .args(roles(options))
+        .args(&options.extra)
+        // The log is waited for, whatever the caller's shell says.
+        .env_remove("RUST_LOG")
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// Whom the device trusts, as arguments.
+fn roles(options: &DeviceOptions) -> Vec<String> {
+    let mut arguments = Vec::new();
+    for key in &options.trust {
+        arguments.extend(["--trust".into(), key.display().to_string()]);
+    }
+    for (role, credential) in &options.allow {
+        arguments.extend(["--allow".into(), format!("{role}={}", credential.display())]);
+    }
+    arguments
+}
+
+/// A flash as it leaves the factory: erased, but for the provisioning record.
+fn provisioned(programs: &Programs, options: &DeviceOptions) -> Result<()> {
+    let record = options.flash.with_extension("provision");
+    let mut arguments: Vec<String> = vec!["provision".into()];
+    arguments.extend(["--out".into(), record.display().to_string()]);
+    arguments.extend(roles(options));
+    let folder = options.flash.parent().unwrap_or(Path::new("."));
+    Outcome::of(&programs.updater, folder, &arguments)?.success()?;
+    let record = fs::read(&record).context("no provisioning record")?;
+    let mut flash = vec![ERASED; FLASH];
+    let place = flash.get_mut(RECORD..RECORD + record.len());
+    place.context("no room for it")?.copy_from_slice(&record);
+    fs::write(&options.flash, flash).context("cannot write the flash")
+}
+
+fn cortex_m(image: &Path, options: &DeviceOptions, listen: &str) -> Result<Command> {
+    let flash = options.flash.to_str().context("a path that is not UTF-8")?;
+    if flash.contains([',', ' ']) {
+        bail!("{flash}: QEMU takes no path with a comma, and the board none with a space");
+    }
+    let arguments = options.extra.iter();
+    let arguments: String = arguments.map(|extra| format!(",arg={extra}")).collect();
+    let mut command = Command::new("qemu-system-arm");
+    command
+        .args(["-machine", "mps2-an386", "-display", "none"])
+        .args(["-monitor", "none", "-serial", "stdio"])
+        .arg("-semihosting-config")
+        .arg(format!(
+            "enable=on,target=native,arg=flash={flash}{arguments}"
+        ))
+        .arg("-nic")
+        .arg(format!("user,model=lan9118,hostfwd=udp:{listen}-:5683"))
+        .arg("-kernel")
+        .arg(image)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit());
+    Ok(command)
+}

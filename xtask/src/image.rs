@@ -1,0 +1,81 @@
+//! Building the images of microcontroller boards.
+
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use testbed::Board;
+
+use crate::run::{root, run, say, target};
+use crate::setup;
+
+/// An image: how it is built, and what runs it.
+pub(crate) struct Image {
+    /// The package, and the name of the image.
+    pub(crate) package: &'static str,
+    /// The board's folder.
+    pub(crate) folder: &'static str,
+    target: &'static str,
+    /// Debian's package with the emulator, and its program.
+    emulator: (&'static str, &'static str),
+}
+
+static CORTEX_M: Image = Image {
+    package: "sealift-qemu-cortex-m",
+    folder: "firmware/boards/qemu-cortex-m",
+    target: setup::CORTEX_M,
+    emulator: ("qemu-system-arm", "qemu-system-arm"),
+};
+
+/// The image of a board, and the emulator that runs it; nothing for the native
+/// board.
+pub(crate) fn build(board: Board) -> Result<()> {
+    of(board).map_or(Ok(()), Image::build)
+}
+
+/// The image of a board, if it has one.
+pub(crate) fn of(board: Board) -> Option<&'static Image> {
+    match board {
+        Board::Native => None,
+        Board::CortexM => Some(&CORTEX_M),
+    }
+}
+
+impl Image {
+    fn build(&self) -> Result<()> {
+        let (debian, program) = self.emulator;
+        setup::packages(&[debian], || setup::on_path(program))?;
+        setup::rust_target(self.target)?;
+        setup::rust_source()?;
+        say(&format!("building {} for {}", self.package, self.target));
+        let folder = target().join("boards");
+        run(self.cargo("build")?.arg("--target-dir").arg(&folder))?;
+        let built = folder.join(self.target).join("release").join(self.package);
+        let images = target().join("images");
+        std::fs::create_dir_all(&images).context("cannot make target/images")?;
+        std::fs::copy(&built, images.join(self.package))
+            .with_context(|| format!("{} was not built", built.display()))?;
+        Ok(())
+    }
+
+    /// A command of cargo for this image.
+    ///
+    /// The standard library is built with it, for size, and a panic is nothing
+    /// but an undefined instruction: that takes a fifth off the image. Both are
+    /// unstable options, which the pinned stable compiler takes with
+    /// `RUSTC_BOOTSTRAP`.
+    fn cargo(&self, command: &str) -> Result<Command> {
+        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        cargo
+            .current_dir(root().join("firmware/boards"))
+            .env("RUSTC_BOOTSTRAP", "1")
+            .args([command, "--locked", "--release", "--package", self.package])
+            .args(["--target", self.target])
+            .args(["-Zbuild-std=core,alloc"])
+            .args(["-Zbuild-std-features=optimize_for_size", "--config"])
+            .arg(format!(
+                "target.{}.rustflags=['-Zunstable-options', '-Cpanic=immediate-abort']",
+                self.target
+            ));
+        Ok(cargo)
+    }
+}

@@ -1,0 +1,166 @@
+//! `cargo xtask size`: how much flash and RAM an image takes, held against the
+//! ceilings beside it.
+
+use std::fs;
+
+use anyhow::{Context, Result, ensure};
+use object::{Object, ObjectSection, ObjectSymbol, SectionFlags, SectionKind};
+use serde::Deserialize;
+use testbed::{Board, Code, Device, RawPeer, Sign, Workshop};
+
+use crate::image::Image;
+use crate::run::{root, say, target};
+use crate::{build, image};
+
+/// Requests to a capsule after which memory is looked at.
+const REQUESTS: usize = 1000;
+
+/// The most that an image may take, in bytes: `ceilings.toml` of a board.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Ceilings {
+    /// Code, constants and initial values.
+    flash: u64,
+    /// Static, heap and stack at their highest.
+    ram: u64,
+}
+
+/// What lies where in an image, in bytes.
+#[derive(Debug)]
+struct Sections {
+    code: u64,
+    constants: u64,
+    initialised: u64,
+    zero: u64,
+    /// Of `zero`, the memory that the heap is given.
+    heap: u64,
+}
+
+/// Heap and stack at their highest so far.
+#[derive(Clone, Copy, Debug, Default)]
+struct Peaks {
+    heap: u64,
+    stack: u64,
+}
+
+/// Builds the image, drives it, prints what it takes, and fails if that is over
+/// a ceiling.
+pub(crate) fn size(board: Board) -> Result<()> {
+    let image = image::of(board).context("the native board has no image")?;
+    build::everything()?;
+    image::build(board)?;
+    held(board, image)
+}
+
+/// As [`size`], of what is built.
+pub(crate) fn held(board: Board, image: &Image) -> Result<()> {
+    let ceilings = root().join(image.folder).join("ceilings.toml");
+    let text = fs::read_to_string(&ceilings)
+        .with_context(|| format!("cannot read {}", ceilings.display()))?;
+    let ceilings: Ceilings = toml::from_str(&text)?;
+    let bytes = fs::read(target().join("images").join(image.package))?;
+    let file = object::File::parse(&*bytes)?;
+    let sections = sections(&file)?;
+    say(&format!("driving the board {}", board.name()));
+    let moments = drive(board)?;
+
+    let flash = sections.code + sections.constants + sections.initialised;
+    let fixed = sections.initialised + sections.zero - sections.heap;
+    println!("{} bytes of code", sections.code);
+    println!("{} of constants", sections.constants);
+    println!("{} of initial values", sections.initialised);
+    println!("{flash} of flash; the ceiling is {}", ceilings.flash);
+    println!("{fixed} of static RAM");
+    let mut ram = 0;
+    for (moment, Peaks { heap, stack }) in moments {
+        ram = fixed + heap + stack;
+        println!("{heap} of heap and {stack} of stack at the most, {ram} of RAM, {moment}");
+    }
+    println!("{ram} of RAM; the ceiling is {}", ceilings.ram);
+    ensure!(flash <= ceilings.flash, "more flash than the ceiling");
+    ensure!(ram <= ceilings.ram, "more RAM than the ceiling");
+    Ok(())
+}
+
+fn sections(file: &object::File<'_>) -> Result<Sections> {
+    let mut sections = Sections {
+        code: 0,
+        constants: 0,
+        initialised: 0,
+        zero: 0,
+        heap: 0,
+    };
+    for section in file.sections() {
+        let SectionFlags::Elf { sh_flags } = section.flags() else {
+            continue;
+        };
+        if sh_flags & u64::from(object::elf::SHF_ALLOC) == 0 {
+            continue;
+        }
+        let place = match section.kind() {
+            SectionKind::Text => &mut sections.code,
+            SectionKind::Data => &mut sections.initialised,
+            SectionKind::UninitializedData => &mut sections.zero,
+            _ => &mut sections.constants,
+        };
+        *place += section.size();
+    }
+    // The board's `MEMORY`, as `sealift_mcu::heap::give` is given it.
+    let heap = file
+        .symbols()
+        .find(|symbol| symbol.name().is_ok_and(|name| name.contains("6MEMORY")))
+        .context("the image has no symbol for the memory of its heap")?;
+    sections.heap = heap.size();
+    Ok(sections)
+}
+
+/// Memory at the stations of a device's life.
+fn drive(board: Board) -> Result<Vec<(&'static str, Peaks)>> {
+    let workshop = Workshop::furnished_for(board)?;
+    let device = workshop.device()?;
+    let mut moments = vec![("after the start", peaks(&device)?)];
+    let mut op = RawPeer::new(&workshop, &device, "op")?;
+    op.connect()?;
+    op.request(Code::GET, "vm-control", None, &[])?;
+    moments.push(("after a key exchange", peaks(&device)?));
+
+    let run = |args: &[&str]| workshop.updater(&device, "op", args)?.success();
+    workshop.sign("v1.suit", &Sign::default())?.success()?;
+    run(&["push", "v1.suit"])?;
+    run(&["confirm", "vm1"])?;
+    moments.push(("after a first capsule", peaks(&device)?));
+    let v2 = Sign {
+        capsule: "thermometer-v2",
+        sequence: 2,
+        ..Sign::default()
+    };
+    workshop.sign("v2.suit", &v2)?.success()?;
+    run(&["push", "v2.suit"])?;
+    run(&["confirm", "vm1"])?;
+    moments.push(("after an update", peaks(&device)?));
+
+    let mut app = RawPeer::new(&workshop, &device, "app")?;
+    app.connect()?;
+    for _ in 0..REQUESTS {
+        let answer = app.request(Code::GET, "vm1/temperature", None, &[])?;
+        ensure!(answer.code == Code::CONTENT, "{}", answer.code);
+    }
+    moments.push(("after 1,000 requests", peaks(&device)?));
+    Ok(moments)
+}
+
+/// What the log last said of memory.
+fn peaks(device: &Device) -> Result<Peaks> {
+    let log = device.log();
+    let line = log.lines().rfind(|line| line.contains("memory: heap"));
+    let line = line.context("the log says nothing of memory")?;
+    let after = |words: &str| {
+        let (_, rest) = line.split_once(words).context(line.to_owned())?;
+        let digits = rest.split(|c: char| !c.is_ascii_digit()).next();
+        Ok::<u64, anyhow::Error>(digits.unwrap_or_default().parse()?)
+    };
+    Ok(Peaks {
+        heap: after("bytes, at most ")?,
+        stack: after("stack at most ")?,
+    })
+}
