@@ -220,7 +220,7 @@ impl Smoke {
 ///
 /// Where capsules or signer do not build, or the signer refuses.
 pub(crate) fn fixtures() -> Result<PathBuf> {
-    run(cargo().args(["build", "--locked", "-p", "signer"]))?;
+    build::tools()?;
     build::capsules()?;
     let folder = target().join("fuzz-fixtures");
     if folder.exists() {
