@@ -159,6 +159,33 @@ fn what_is_not_authentic_does_not_keep_a_session_alive() {
 }
 
 #[test]
+fn what_is_authentic_keeps_a_session_alive_whatever_it_says() {
+    let (mut device, mut client) = established();
+    device.server.set_idle(1000);
+    let mut out = [0; 200];
+    client.mid += 1;
+    let header = common::header(client.mid);
+    // A response where a request is due.
+    let (length, _) = client
+        .context
+        .protect(header, Code::CONTENT, |_| Ok(()), &mut out)
+        .unwrap();
+    device.now_ms = 999;
+    let refused = device.take(client.from, &out[..length]);
+    assert_eq!(refused.code(), Code::BAD_REQUEST);
+    assert_eq!(device.server.last_error(), Some(Error::InnerCode));
+    device.now_ms = 1998;
+    client.works(&mut device);
+    // The same again is a replay, and shows nothing.
+    device.now_ms = 2997;
+    device.take(address(9), &out[..length]);
+    assert_eq!(device.server.last_error(), Some(Error::Replay));
+    device.now_ms = 2998;
+    device.poll();
+    assert_eq!(device.session_ids(), []);
+}
+
+#[test]
 fn an_echo_that_comes_back_proves_that_a_request_is_new() {
     let (mut device, mut client) = established();
     let session = device.session_ids()[0];

@@ -88,7 +88,7 @@ struct Session {
     link: Link,
     /// The numbers of the authentic requests that the device got.
     seen: BTreeSet<u64>,
-    /// When it was used last.
+    /// When an authentic request came last.
     used: u64,
 }
 
@@ -357,9 +357,14 @@ impl Rig {
         if is_part(message.option(number::BLOCK1)) {
             return false;
         }
+        let now = self.clock.get();
         self.sessions.iter_mut().any(|session| {
             let number = session.link.number(&option, message.payload);
-            number.is_some_and(|number| session.seen.insert(number))
+            let new = number.is_some_and(|number| session.seen.insert(number));
+            if new {
+                session.used = now;
+            }
+            new
         })
     }
 
@@ -409,7 +414,6 @@ impl Rig {
             token: &mid.to_be_bytes(),
         };
         let session = &mut self.sessions[who];
-        session.used = now;
         let from = session.from;
         let (datagram, question) = session.link.request(header, plaintext, outer);
         self.genuine.push(datagram.clone());

@@ -37,13 +37,18 @@ impl<const SESSIONS: usize, const PENDING: usize, const PEERS: usize, const REPL
         let Some(session) = found else {
             return self.refuse(&envelope, Code::UNAUTHORIZED, Error::NoContext, out);
         };
-        match session
+        let before = *session.context.window();
+        let opened = session
             .context
-            .unprotect_request(&option, message.payload, scratch)
-        {
+            .unprotect_request(&option, message.payload, scratch);
+        // Whatever it says inside: an authentic message is one of the peer, and
+        // the peer is there.
+        if *session.context.window() != before {
+            session.used = tick;
+            session.used_ms = envelope.at_ms;
+        }
+        match opened {
             Ok((inner, binding)) => {
-                session.used = tick;
-                session.used_ms = envelope.at_ms;
                 session.echoed(inner.option(number::ECHO));
                 Incoming::Request(Request {
                     peer: session.peer,

@@ -1,10 +1,16 @@
 //! Key exchange messages that are encrypted as they should be, with any content:
 //! what somebody can send who holds no key that the other side knows.
 
-use lakers::{CryptoTrait, EDHOC_METHOD, EdhocBuffer, EdhocMessageBuffer, InitiatorStart, WaitM2};
+use lakers::{
+    AES_CCM_TAG_LEN, CryptoTrait, EDHOC_METHOD, EdhocBuffer, EdhocMessageBuffer, InitiatorStart,
+    MAX_MESSAGE_SIZE_LEN, WaitM2,
+};
 use sealift_oscore::{Credential, Identity};
 
 use crate::rng::Rng;
+
+/// The longest plaintext that lakers has room to encrypt: with more it panics.
+pub(super) const MAX_PLAINTEXT_3: usize = MAX_MESSAGE_SIZE_LEN - AES_CCM_TAG_LEN;
 
 type Crypto = lakers_crypto_rustcrypto::Crypto<Rng>;
 

@@ -258,7 +258,7 @@ impl Exchanges {
         };
         let world = self.rig.world.clone();
         let device = world.people.device.credential();
-        let plaintext = &plaintext[..plaintext.len().min(190)];
+        let plaintext = &plaintext[..plaintext.len().min(crafted::MAX_PLAINTEXT_3)];
         let third = initiator.message_3(&message_2, device, &world.people.stranger, plaintext);
         if let Some(third) = third {
             let answer = self.post(from, &third);
