@@ -52,10 +52,6 @@ unsafe impl<T> Sync for Alone<T> {}
 /// The result of the last call: four words.
 static RESULT: Alone<Cell<[usize; 4]>> = Alone(Cell::new([0; 4]));
 
-/// The message in it, if it has one. It is freed before the next call's is
-/// allocated.
-static ANSWER: Alone<Cell<*mut u8>> = Alone(Cell::new(null_mut()));
-
 pub(crate) fn result(words: [usize; 4]) -> *const u8 {
     RESULT.0.set(words);
     (&raw const RESULT).cast()
@@ -70,9 +66,6 @@ unsafe extern "C" {
 /// of those it knows the length beforehand: it never enlarges a block.
 #[inline(always)]
 pub fn allocate(heap: &impl Heap, align: usize, length: usize) -> *mut u8 {
-    if !ANSWER.0.get().is_null() {
-        heap.give(ANSWER.0.replace(null_mut()));
-    }
     if length == 0 {
         return core::ptr::without_provenance_mut(align);
     }
@@ -150,8 +143,10 @@ impl<T: Capsule> Global<T> {
     /// # Safety
     ///
     /// `message` and `length` must be a list that the device allocated.
+    #[inline(always)]
     pub unsafe fn answer(
         &self,
+        heap: &impl Heap,
         code: u32,
         observed: usize,
         message: *mut u8,
@@ -169,7 +164,9 @@ impl<T: Capsule> Global<T> {
         let length = message.len();
         let message = Box::into_raw(message).cast::<u8>();
         if length > 0 {
-            ANSWER.0.set(message);
+            // The device reads it before anything is allocated again. (Freeing
+            // it as Rust does would tell the compiler that nobody reads it.)
+            heap.give(message);
         }
         result([0, code.0.into(), message.expose_provenance(), length])
     }

@@ -75,7 +75,7 @@ macro_rules! persistent {
                 length: usize,
             ) -> *const u8 {
                 // SAFETY: the canonical ABI passes a list that the capsule owns.
-                unsafe { CAPSULE.answer(code, observed, message, length) }
+                unsafe { CAPSULE.answer(&__SEALIFT_HEAP, code, observed, message, length) }
             }
         };
     };
@@ -130,14 +130,15 @@ macro_rules! __component {
         $crate::__section!($world);
 
         #[cfg(target_arch = "wasm32")]
+        #[global_allocator]
+        static __SEALIFT_HEAP: $heap = $new;
+
+        #[cfg(target_arch = "wasm32")]
         #[allow(unsafe_code, reason = "an export of the canonical ABI")]
         const _: () = {
-            #[global_allocator]
-            static HEAP: $heap = $new;
-
             #[unsafe(export_name = "cabi_realloc")]
             extern "C" fn realloc(_: *mut u8, _: usize, align: usize, length: usize) -> *mut u8 {
-                $crate::__private::allocate(&HEAP, align, length)
+                $crate::__private::allocate(&__SEALIFT_HEAP, align, length)
             }
         };
     };

@@ -11,6 +11,8 @@ use core::fmt;
 use core::mem::MaybeUninit;
 use core::ops::{Deref, DerefMut};
 
+use crate::bytes::copy;
+
 /// A fixed-point number: `value * 10^scaling`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decimal {
@@ -40,7 +42,7 @@ impl Decimal {
 
 impl fmt::Display for Decimal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(Line::<24>::new().decimal(*self).as_str())
+        f.write_str(Line::<138>::new().decimal(*self).as_str())
     }
 }
 
@@ -117,45 +119,57 @@ impl Text {
 
     /// Writes a number.
     pub fn number(&mut self, number: u32) -> &mut Self {
-        self.digits(number, -1);
-        self
+        self.digits(number, 0, false)
     }
 
-    /// Writes a fixed-point number.
+    /// Writes a fixed-point number, with all its digits.
     pub fn decimal(&mut self, number: Decimal) -> &mut Self {
         let Decimal { value, scaling } = number;
-        let as_point = (-9..0).contains(&scaling);
-        if value < 0 {
-            self.byte(b'-');
+        self.digits(value.unsigned_abs(), scaling, value < 0)
+    }
+
+    /// Writes `number * 10^scaling`.
+    fn digits(&mut self, mut number: u32, scaling: i8, negative: bool) -> &mut Self {
+        /// The longest has a sign, ten digits and 127 zeros.
+        const LENGTH: usize = 138;
+
+        // Backwards, as the digits come.
+        let mut digits = [MaybeUninit::<u8>::uninit(); LENGTH];
+        let mut start = LENGTH;
+        let mut push = |byte| {
+            start -= 1;
+            // SAFETY: there is room for the longest.
+            unsafe { digits.get_unchecked_mut(start) }.write(byte);
+        };
+        let scaling = i32::from(scaling);
+        // The power of ten of the digit that is next.
+        let mut power = scaling.min(0);
+        loop {
+            let mut digit = 0;
+            if power >= scaling {
+                digit = number % 10;
+                number /= 10;
+            }
+            push(b'0' + digit as u8);
+            power += 1;
+            if power == 0 {
+                push(b'.');
+            }
+            if number == 0 && power > 0 {
+                break;
+            }
         }
-        let places = if as_point { -i32::from(scaling) } else { -1 };
-        self.digits(value.unsigned_abs(), places);
-        if !as_point && scaling != 0 {
-            self.text(if scaling < 0 { "e-" } else { "e" });
-            self.digits(scaling.unsigned_abs().into(), -1);
+        if negative {
+            push(b'-');
+        }
+        let length = LENGTH - start;
+        if let Some(place) = self.bytes.get_mut(self.len..self.len + length) {
+            self.len += length;
+            let from = digits.as_ptr().wrapping_add(start).cast();
+            // SAFETY: so many digits were written, and there is room for them.
+            unsafe { copy(from, place.as_mut_ptr().cast(), length) };
         }
         self
-    }
-
-    /// Writes decimal digits, as many as it needs and at least one more than
-    /// `places`. Behind that many from the end, there is a point; there is
-    /// none where `places` is negative.
-    fn digits(&mut self, number: u32, places: i32) {
-        if number > 9 || places > 0 {
-            self.digits(number / 10, places - 1);
-        }
-        self.byte(b'0' + (number % 10) as u8);
-        if places == 0 {
-            self.byte(b'.');
-        }
-    }
-
-    /// Writes a byte that is ASCII.
-    fn byte(&mut self, byte: u8) {
-        if let Some(place) = self.bytes.get_mut(self.len) {
-            place.write(byte);
-            self.len += 1;
-        }
     }
 
     /// What was written, as far as it fits.
@@ -189,7 +203,7 @@ mod tests {
     use alloc::string::String;
 
     fn decimal(value: i32, scaling: i8) -> String {
-        let mut line = Line::<40>::new();
+        let mut line = Line::<138>::new();
         line.decimal(Decimal { value, scaling }).as_str().into()
     }
 
@@ -206,10 +220,12 @@ mod tests {
             (i32::MIN, 0, "-2147483648"),
             (i32::MAX, -9, "2.147483647"),
             (7, -9, "0.000000007"),
-            (7, 3, "7e3"),
-            (-7, -10, "-7e-10"),
-            (1, 127, "1e127"),
-            (1, -128, "1e-128"),
+            (7, 3, "7000"),
+            (-40, 1, "-400"),
+            (0, 3, "0"),
+            (-7, -10, "-0.0000000007"),
+            (i32::MIN, 127, &format!("-2147483648{}", "0".repeat(127))),
+            (-1, -128, &format!("-0.{}1", "0".repeat(127))),
         ] {
             assert_eq!(decimal(value, scaling), text);
             assert_eq!(format!("{}", Decimal { value, scaling }), text);
@@ -241,6 +257,9 @@ mod tests {
         line.text("12345").text("6789").text("678");
         assert_eq!(line.as_str(), "12345678");
         line.text("").number(1);
+        assert_eq!(line.as_str(), "12345678");
+        let mut line = Line::<8>::new();
+        line.text("12345").number(6789).number(678).number(9);
         assert_eq!(line.as_str(), "12345678");
         // Formatted text is cut instead, between characters.
         let mut line = Line::<8>::new();

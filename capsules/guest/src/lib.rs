@@ -8,35 +8,58 @@
 //! - a [`Job`], which runs once and leaves its output: [`ephemeral!`];
 //!   or functions that are run once, one of them: [`functions!`].
 //!
+//! This is all of one: a lamp that can be dimmed, and says so in the device's
+//! log.
+//!
 //! ```
-//! use sealift_guest::{Capsule, Method, Request, Response};
+//! use sealift_guest::{Capsule, Line, Method, Request, Response, services};
 //!
 //! struct Lamp {
-//!     on: bool,
+//!     percent: u32,
 //! }
 //!
 //! impl Capsule for Lamp {
 //!     fn start() -> Option<Self> {
-//!         Some(Self { on: false })
+//!         Some(Self { percent: 0 })
 //!     }
 //!
 //!     fn resources(&self) -> &'static [&'static str] {
-//!         &["on"]
+//!         &["brightness"]
 //!     }
 //!
 //!     fn handle(&mut self, request: &Request<'_>) -> Response {
 //!         match (request.path(), request.method()) {
-//!             ("on", Method::Get) => Response::text(if self.on { "yes" } else { "no" }),
-//!             ("on", Method::Put) => {
-//!                 self.on = request.payload() == b"yes";
-//!                 Response::changed()
+//!             ("brightness", Method::Get) => {
+//!                 Response::text(Line::<3>::new().number(self.percent).as_str())
 //!             }
-//!             ("on", _) => Response::method_not_allowed(),
+//!             ("brightness", Method::Put) => match request.number() {
+//!                 Some(percent @ 0..=100) => {
+//!                     self.percent = percent;
+//!                     services::log("dimmed");
+//!                     Response::changed()
+//!                 }
+//!                 _ => Response::bad_request(),
+//!             },
+//!             ("brightness", _) => Response::method_not_allowed(),
 //!             _ => Response::not_found(),
 //!         }
 //!     }
 //! }
-//! sealift_guest::persistent!(Lamp);
+//!
+//! sealift_guest::persistent!(Lamp, panic = log);
+//!
+//! // And this is how it is tested; see `testing`.
+//! # fn main() {
+//! use sealift_guest::testing::Device;
+//! use sealift_guest::Code;
+//!
+//! let device = Device::new();
+//! let mut lamp = device.start::<Lamp>().unwrap();
+//! assert_eq!(lamp.put("brightness", "40").code(), Code::CHANGED);
+//! assert_eq!(lamp.get("brightness").text(), "40");
+//! assert_eq!(lamp.put("brightness", "400").code(), Code::BAD_REQUEST);
+//! assert_eq!(device.log(), ["dimmed"]);
+//! # }
 //! ```
 //!
 //! What a capsule calls of [`log!`], [`rng`], [`time`], [`sensors`], [`gpio`]
@@ -54,7 +77,9 @@
 //! This crate speaks the canonical ABI by hand, and nothing of it that a
 //! capsule does not call is in the capsule. What is expensive in Rust:
 //! `core::fmt` (some 8 kB; [`Line`] does without), `core::str::from_utf8`
-//! (2 kB), `Vec` that grows (3 kB), a panic with a message.
+//! (2 kB; [`Request::number`] does without), `Vec` that grows (3 kB), a panic
+//! with a message, and the first copy of a length that the compiler does not
+//! know.
 #![no_std]
 
 extern crate alloc;
@@ -63,6 +88,7 @@ extern crate std;
 
 #[cfg(target_arch = "wasm32")]
 mod abi;
+mod bytes;
 mod export;
 mod format;
 mod function;

@@ -22,34 +22,28 @@ impl Head {
             return Some(None);
         };
         let mut at = at + 1;
-        let mut nibble = first >> 4;
-        let mut delta = None;
-        // Delta and length are encoded alike; once is less code than twice.
-        loop {
-            let mut number = nibble.into();
-            if nibble > 12 {
-                number = u32::from(*message.get(at)?) + 13;
-                at += 1;
+        let mut numbers = [u32::from(first >> 4), u32::from(first & 15)];
+        for number in &mut numbers {
+            // Bytes that follow.
+            let more = number.saturating_sub(12) as usize;
+            if more > 0 {
+                *number = u32::from(*message.get(at)?) + 13;
+                if more > 1 {
+                    *number = ((*number - 13) << 8 | u32::from(*message.get(at + 1)?)) + 269;
+                }
+                if more > 2 {
+                    return None;
+                }
+                at += more;
             }
-            if nibble > 13 {
-                number = ((number - 13) << 8 | u32::from(*message.get(at)?)) + 269;
-                at += 1;
-            }
-            if nibble > 14 {
-                return None;
-            }
-            let Some(delta) = delta else {
-                delta = Some(number);
-                nibble = first & 15;
-                continue;
-            };
-            let end = at + number as usize;
-            return (end <= message.len()).then_some(Some(Self {
-                delta,
-                value: at,
-                end,
-            }));
         }
+        let [delta, length] = numbers;
+        let end = at + length as usize;
+        (end <= message.len()).then_some(Some(Self {
+            delta,
+            value: at,
+            end,
+        }))
     }
 }
 

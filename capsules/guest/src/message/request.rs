@@ -163,4 +163,20 @@ impl<'a> Request<'a> {
     pub fn text(&self) -> Option<&'a str> {
         core::str::from_utf8(self.payload()).ok()
     }
+
+    /// The payload, where it is a number in decimal digits: `40`. Reading it
+    /// by way of [`text`](Self::text) and `str::parse` is some kilobytes of
+    /// bytecode more.
+    #[must_use]
+    pub fn number(&self) -> Option<u32> {
+        let digits = self.payload();
+        let number = digits.iter().try_fold(0_u32, |number, byte| {
+            let digit = byte.wrapping_sub(b'0');
+            if digit > 9 {
+                return None;
+            }
+            number.checked_mul(10)?.checked_add(digit.into())
+        });
+        number.filter(|_| !digits.is_empty())
+    }
 }

@@ -9,6 +9,7 @@ use alloc::boxed::Box;
 use super::options::encode;
 use super::{Code, ContentFormat, PAYLOAD_MARKER};
 use crate::allocate;
+use crate::bytes::copy;
 
 /// A response.
 #[derive(Clone, Debug)]
@@ -127,7 +128,7 @@ impl Response {
 #[inline(always)]
 unsafe fn append(place: *mut u8, bytes: &[u8]) -> *mut u8 {
     // SAFETY: the caller's promise; what is written to is not borrowed.
-    unsafe { place.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+    unsafe { copy(bytes.as_ptr(), place, bytes.len()) };
     // SAFETY: the caller's promise.
     unsafe { place.add(bytes.len()) }
 }

@@ -67,6 +67,30 @@ fn a_request_may_say_nothing() {
 }
 
 #[test]
+fn a_number_is_digits_and_nothing_else() {
+    let number = |payload: &[u8]| {
+        let message = message(&[(URI_PATH, b"x")], payload);
+        parsed(3, &message, |request| request.unwrap().number())
+    };
+    for good in [0, 7, 40, u32::MAX] {
+        assert_eq!(number(format!("{good}").as_bytes()), Some(good));
+    }
+    assert_eq!(number(b"007"), Some(7));
+    let bad: [&[u8]; 7] = [
+        b"",
+        b" 1",
+        b"+1",
+        b"-1",
+        b"1.0",
+        b"4294967296",
+        b"99999999999",
+    ];
+    for bad in bad {
+        assert_eq!(number(bad), None, "{bad:?}");
+    }
+}
+
+#[test]
 fn methods_have_their_codes() {
     let method = |code| parsed(code, b"", |request| request.unwrap().method());
     let known = [Method::Get, Method::Post, Method::Put, Method::Delete];

@@ -5,6 +5,7 @@
 )]
 
 use alloc::boxed::Box;
+use core::mem::MaybeUninit;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::ptr::null_mut;
 
@@ -41,7 +42,7 @@ unsafe extern "C" {
     #[link_name = "trigger-measurements"]
     safe fn sensors_trigger(some: u32, category: u32) -> u32;
     #[link_name = "wait-for-reading"]
-    safe fn sensors_readings(some: u32, label: u32, result: &mut Readings);
+    safe fn sensors_readings(some: u32, label: u32, result: &mut MaybeUninit<Readings>);
 }
 
 #[link(wasm_import_module = "ariel:wasm-bindings/gpio-api@0.0.1")]
@@ -93,7 +94,8 @@ impl<T> List<T> {
 #[repr(C)]
 struct Readings {
     error: u8,
-    list: List<Reading>,
+    /// Written where there is no error.
+    list: MaybeUninit<List<Reading>>,
 }
 
 /// `ip-addr`
@@ -213,14 +215,15 @@ pub(super) fn trigger(category: Option<Category>) -> Result<(), Unavailable> {
 
 pub(super) fn readings(label: Option<Label>) -> Result<Box<[Reading]>, Unavailable> {
     let number = label.map_or(0, |label| label as u32);
-    let mut result = Readings {
-        error: 0,
-        list: List::NONE,
-    };
+    let mut result = MaybeUninit::<Readings>::uninit();
     sensors_readings(label.is_some().into(), number, &mut result);
+    // SAFETY: the device wrote it, as far as it has to be.
+    let result = unsafe { result.assume_init() };
     ok(result.error.into())?;
     // SAFETY: where there is no error, the device wrote it.
-    Ok(unsafe { result.list.take() })
+    let list = unsafe { result.list.assume_init() };
+    // SAFETY: as said.
+    Ok(unsafe { list.take() })
 }
 
 pub(super) fn wait_for_button() -> Result<(), Unavailable> {
