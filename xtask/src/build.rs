@@ -1,13 +1,14 @@
 //! Building: host tools, the device and the capsules.
 
-use std::process::Command;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
 use crate::run::{cargo, root, run, say, target};
 use crate::setup;
 
-/// Host tools, the native device and the capsules.
+/// Host tools, the native device and the capsules on the guest SDK.
 pub(crate) fn everything() -> Result<()> {
     tools()?;
     device()?;
@@ -28,31 +29,46 @@ pub(crate) fn device() -> Result<()> {
     run(cargo().args(["build", "--locked", "--release", "-p", "sealift-native"]))
 }
 
-/// The capsules, to `target/capsules/NAME.wasm`.
+/// The capsules on the guest SDK, to `target/capsules/NAME.wasm`.
 pub(crate) fn capsules() -> Result<()> {
     setup::linker()?;
-    setup::rust_target(setup::WASM)?;
     say("building the capsules");
-    let folder = root().join("capsules");
-    let build = target().join("capsules-build");
-    run(
-        Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-            // Not --locked: a capsule of the reader's is a new entry.
-            .args(["build", "--release", "--target", setup::WASM])
-            .arg("--target-dir")
-            .arg(&build)
-            .current_dir(&folder),
-    )?;
-    let out = target().join("capsules");
-    std::fs::create_dir_all(&out).context("cannot make target/capsules")?;
-    for entry in std::fs::read_dir(build.join(setup::WASM).join("release"))? {
+    // Not --locked: a capsule of the reader's is a new entry.
+    wasm(&root().join("capsules"), &[])
+}
+
+/// Builds the capsules of the workspace in `folder`, and leaves them in
+/// `target/capsules`.
+pub(crate) fn wasm(folder: &Path, options: &[&str]) -> Result<()> {
+    setup::rust_target(setup::WASM)?;
+    let build = work();
+    run(cargo()
+        .args(["build", "--release", "--target", setup::WASM])
+        .args(options)
+        .arg("--target-dir")
+        .arg(&build)
+        .current_dir(folder))?;
+    let out = out()?;
+    for entry in fs::read_dir(build.join(setup::WASM).join("release"))? {
         let path = entry?.path();
         if path.extension().is_none_or(|extension| extension != "wasm") {
             continue;
         }
         // Cargo names a library file with underscores.
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        std::fs::copy(&path, out.join(name.replace('_', "-")))?;
+        fs::copy(&path, out.join(name.replace('_', "-")))?;
     }
     Ok(())
+}
+
+/// The target folder of the workspaces of capsules.
+pub(crate) fn work() -> PathBuf {
+    target().join("capsules-build")
+}
+
+/// Where built capsules go.
+pub(crate) fn out() -> Result<PathBuf> {
+    let out = target().join("capsules");
+    fs::create_dir_all(&out).context("cannot make target/capsules")?;
+    Ok(out)
 }

@@ -1,12 +1,13 @@
 //! The commands of the README and of CI: `cargo xtask demo`, `test`,
-//! `sweep`, `mutants`, `fuzz`, `threats`, `build`, `capsules`. Each installs what it
-//! needs and says what it does.
+//! `sweep`, `mutants`, `fuzz`, `threats`, `build`, `capsules`, `new-capsule`,
+//! `trevm`. Each installs what it needs and says what it does.
 
 #![forbid(unsafe_code)]
 
 mod build;
 mod capsule;
 mod demo;
+mod foreign;
 mod fuzz;
 mod image;
 mod libcoap;
@@ -17,7 +18,9 @@ mod size;
 mod sweep;
 mod test;
 mod threats;
+mod trevm;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -73,10 +76,15 @@ enum Command {
         /// Name of a threat, such as NET-4
         id: Option<String>,
     },
-    /// Builds the host tools, the native device and the capsules
+    /// Builds the host tools, the native device and the capsules on the SDK
     Build,
-    /// Builds capsules/*, leaves target/capsules/NAME.wasm
+    /// Builds all capsules, leaves target/capsules/NAME.wasm
     Capsules,
+    /// Builds, signs and runs the payloads of a treVM checkout, unchanged
+    Trevm {
+        /// The checkout
+        folder: PathBuf,
+    },
     /// Makes capsules/NAME, a capsule to start from
     NewCapsule {
         /// Name, of a-z, 0-9 and -
@@ -104,7 +112,8 @@ fn main() -> ExitCode {
         } => fuzz::fuzz(minutes, target.as_deref()),
         Command::Threats { id } => threats::threats(id.as_deref()),
         Command::Build => build::everything(),
-        Command::Capsules => build::capsules(),
+        Command::Capsules => build::capsules().and_then(|()| foreign::capsules()),
+        Command::Trevm { folder } => trevm::trevm(&folder),
         Command::NewCapsule { name } => capsule::new(&name),
     };
     match result {

@@ -167,10 +167,14 @@ fn tool(name: &str, version: &str, options: &[&str], ask: &[&str]) -> Result<Pat
     Ok(program)
 }
 
-fn sysroot() -> Result<PathBuf> {
-    let mut rustc = Command::new("rustc");
-    rustc.args(["--print", "sysroot"]).current_dir(root());
-    quiet(&mut rustc).map(PathBuf::from)
+/// Where the compiler and its libraries are.
+pub(crate) fn sysroot() -> Result<PathBuf> {
+    rustc(&["--print", "sysroot"]).map(PathBuf::from)
+}
+
+/// What the compiler says of itself.
+pub(crate) fn rustc(args: &[&str]) -> Result<String> {
+    quiet(Command::new("rustc").args(args).current_dir(root()))
 }
 
 /// Whether a program can be started by its name.

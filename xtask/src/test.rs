@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use testbed::Board;
 
 use crate::run::{cargo, line, root, run, say, target};
-use crate::{build, demo, fuzz, image, libcoap, setup, size};
+use crate::{build, demo, foreign, fuzz, image, libcoap, setup, size};
 
 /// The crates that run on a device.
 const DEVICE_CRATES: [&str; 6] = [
@@ -87,6 +87,7 @@ pub(crate) fn test() -> Result<()> {
         say("dependencies: advisories not checked, the database cannot be had here");
     }
     build::everything()?;
+    foreign::capsules()?;
     count.check("the device crates compile without std", || {
         let mut check = cargo();
         check.args(["check", "--locked", "--target", setup::CORTEX_M]);
@@ -107,14 +108,28 @@ pub(crate) fn test() -> Result<()> {
         run(cargo()
             .args(["clippy", "--locked", "--release", "--target", setup::WASM])
             .arg("--target-dir")
-            .arg(target().join("capsules-build"))
+            .arg(build::work())
             .args(["--", "-D", "warnings"])
             .current_dir(root().join("capsules")))?;
         run(cargo()
             .args(["clippy", "--locked", "--all-targets", "--target-dir"])
-            .arg(target().join("capsules-build"))
+            .arg(build::work())
             .args(["--", "-D", "warnings"])
-            .current_dir(root().join("capsules")))
+            .current_dir(root().join("capsules")))?;
+        run(cargo()
+            .args(["clippy", "--release", "--target", setup::WASM])
+            .args(foreign::CAPSULES)
+            .arg("--target-dir")
+            .arg(build::work())
+            .args(["--", "-D", "warnings"])
+            .current_dir(foreign::folder()))?;
+        run(cargo()
+            .arg("clippy")
+            .args(foreign::TOOLS)
+            .arg("--target-dir")
+            .arg(build::work())
+            .args(["--", "-D", "warnings"])
+            .current_dir(foreign::folder()))
     });
     let fixtures = fuzz::fixtures()?;
     say("tests");
@@ -132,7 +147,7 @@ pub(crate) fn test() -> Result<()> {
     let mut tests = cargo();
     tests
         .args(["test", "--locked", "--no-fail-fast", "--target-dir"])
-        .arg(target().join("capsules-build"))
+        .arg(build::work())
         .current_dir(root().join("capsules"));
     count_tests(&mut tests, &mut count)?;
     count.check("the demo", || demo::demo(Board::Native));
@@ -186,11 +201,12 @@ fn on_board(board: Board, count: &mut Count) -> Result<()> {
 }
 
 /// The folders that have a `Cargo.lock`.
-fn workspaces() -> [PathBuf; 5] {
+fn workspaces() -> [PathBuf; 6] {
     [
         root(),
         root().join("firmware/boards"),
         root().join("capsules"),
+        foreign::folder(),
         smith(),
         root().join("fuzz"),
     ]

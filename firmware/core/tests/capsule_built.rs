@@ -134,6 +134,32 @@ fn the_second_thermometer_answers_otherwise() {
     assert_eq!(get("else").unwrap().0, NOT_FOUND);
 }
 
+/// With the smaller allocator of the SDK; with other people's allocator and
+/// CoAP handlers; and in C with an allocator of its own.
+#[test]
+fn the_memory_of_other_capsules_does_not_fill_up_either() {
+    for (name, path) in [
+        ("eval-persistent", "fibo_ten"),
+        ("trevm-weather", "temperature"),
+        ("c-thermometer", "temperature"),
+    ] {
+        let Some(capsule) = built(name, Kind::Persistent) else {
+            return;
+        };
+        let mut running = capsule.start(&Board::default()).unwrap();
+        let before = running.memory();
+        for _ in 0..1000 {
+            // Answers with bytes, and without.
+            for (path, code) in [(path, CONTENT), ("else", NOT_FOUND)] {
+                let answer = running.call(GET, &message(path, b"")).unwrap();
+                assert_eq!(answer.code, code, "{name}");
+            }
+            running.call(3, &message(path, b"20")).unwrap();
+        }
+        assert_eq!(running.memory(), before, "{name}");
+    }
+}
+
 #[test]
 fn the_thermometer_does_not_start_without_its_grants() {
     let Some(mut capsule) = built("thermometer", Kind::Persistent) else {
