@@ -2,6 +2,7 @@
 //! ceilings beside it.
 
 use std::fs;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use object::{Object, ObjectSection, ObjectSymbol, SectionFlags, SectionKind};
@@ -149,8 +150,13 @@ fn drive(board: Board) -> Result<Vec<(&'static str, Peaks)>> {
     Ok(moments)
 }
 
+/// How long a board may take to say what an answer that it sent has cost.
+const SETTLED: Duration = Duration::from_millis(300);
+
 /// What the log last said of memory.
 fn peaks(device: &Device) -> Result<Peaks> {
+    device.wait_for("memory: heap")?;
+    std::thread::sleep(SETTLED);
     let log = device.log();
     let line = log.lines().rfind(|line| line.contains("memory: heap"));
     let line = line.context("the log says nothing of memory")?;

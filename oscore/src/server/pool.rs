@@ -1,29 +1,28 @@
-//! A table of fixed size that gives its places away fairly.
+//! A table with so many places, which gives them away fairly.
 
-/// Up to `N` entries, in no order.
+use alloc::vec::Vec;
+
+/// Up to `N` entries, in no order. The first one takes the RAM of all: entries
+/// with keys in them do not move when others come.
 #[derive(Debug)]
-pub(super) struct Pool<T, const N: usize>([Option<T>; N]);
+pub(super) struct Pool<T, const N: usize>(Vec<T>);
 
 impl<T, const N: usize> Pool<T, N> {
-    pub(super) fn new() -> Self {
-        Self([const { None }; N])
+    pub(super) const fn new() -> Self {
+        Self(Vec::new())
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.0.iter().flatten()
+        self.0.iter()
     }
 
     pub(super) fn find(&mut self, which: impl FnMut(&&mut T) -> bool) -> Option<&mut T> {
-        self.0.iter_mut().flatten().find(which)
+        self.0.iter_mut().find(which)
     }
 
     /// Drops the entries for which `keep` is false.
-    pub(super) fn retain(&mut self, mut keep: impl FnMut(&T) -> bool) {
-        for place in &mut self.0 {
-            if place.as_ref().is_some_and(|entry| !keep(entry)) {
-                *place = None;
-            }
-        }
+    pub(super) fn retain(&mut self, keep: impl FnMut(&T) -> bool) {
+        self.0.retain(keep);
     }
 
     /// Puts an entry into a free place. When there is none, the owner of the entry
@@ -37,8 +36,13 @@ impl<T, const N: usize> Pool<T, N> {
         owner: impl Fn(&T) -> O,
         age: impl Fn(&T) -> u64,
     ) -> Option<T> {
-        if let Some(free) = self.0.iter_mut().find(|place| place.is_none()) {
-            return free.replace(entry);
+        if self.0.len() < N {
+            let free = N.saturating_sub(self.0.len());
+            if self.0.try_reserve_exact(free).is_err() {
+                return Some(entry);
+            }
+            self.0.push(entry);
+            return None;
         }
         let all = !self.iter().any(&movable);
         let candidate = |entry: &T| all || movable(entry);
@@ -51,13 +55,8 @@ impl<T, const N: usize> Pool<T, N> {
             0 => self.iter().map(&owner).max_by_key(|of| count(of))?,
             _ => mine,
         };
-        self.0
-            .iter_mut()
-            .filter(|place| {
-                let losing = |e: &T| candidate(e) && owner(e) == loser;
-                place.as_ref().is_some_and(losing)
-            })
-            .min_by_key(|place| place.as_ref().map(&age))?
-            .replace(entry)
+        let losing = |e: &&mut T| candidate(e) && owner(e) == loser;
+        let place = self.0.iter_mut().filter(losing).min_by_key(|e| age(e))?;
+        Some(core::mem::replace(place, entry))
     }
 }
