@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
 use sealift_core::capsule::{
-    Accuracy, Ephemeral, Host, Label, Persistent, Reading, Unavailable, Unit,
+    Accuracy, Ephemeral, Host, Label, Persistent, Quota, Reading, Unavailable, Unit,
 };
 use sealift_core::capsule::{ArtifactBytes, Category};
 use sealift_engine::Target;
@@ -111,13 +111,15 @@ impl Case {
         let bytes = ArtifactBytes::copy(payload).context("no memory")?;
         let payload: Verified<Payload<ArtifactBytes>> = manifest.admit(bytes)?;
         let fault = |e: sealift_core::capsule::Fault| anyhow!("{e}");
+        let quota = Quota::default();
         // The payload is there by now, and so not counted.
         let before = heap::in_use();
         let over = |bytes: usize| bytes.saturating_sub(before);
         match self.kind {
             Kind::Ephemeral => {
-                let (output, peak) =
-                    heap::peak(|| Ephemeral::run(manifest, payload, Board, self.input)?.finish());
+                let (output, peak) = heap::peak(|| {
+                    Ephemeral::run(manifest, payload, Board, &quota, self.input)?.finish()
+                });
                 output.map_err(fault)?;
                 Ok(Run {
                     idle: None,
@@ -126,7 +128,7 @@ impl Case {
                 })
             }
             Kind::Persistent => {
-                let started = Persistent::start(manifest, payload, Board).map_err(fault)?;
+                let started = Persistent::start(manifest, payload, Board, &quota).map_err(fault)?;
                 let call = |capsule: Persistent<Board>| {
                     let called = capsule.call(GET, self.input).map_err(|(_, e)| fault(e))?;
                     let called = called.finish();

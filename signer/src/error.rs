@@ -129,6 +129,17 @@ pub enum Error {
     #[error("the manifest does not grant what the source imports")]
     GrantsDiffer = 27,
 
+    /// More of something than a device gives a capsule.
+    #[error("this capsule has {needed} {what}, and a device gives {limit} at the most")]
+    TooMany {
+        /// What there is too much of.
+        what: &'static str,
+        /// How many it has.
+        needed: u64,
+        /// How many a device gives.
+        limit: usize,
+    } = 28,
+
     /// Not a private key in PKCS#8.
     #[error("{0} is not an Ed25519 private key in PKCS#8 PEM")]
     NotAKey(String) = 40,
@@ -202,6 +213,7 @@ impl Error {
             Self::OtherTranslation => 25,
             Self::OtherProfile(_) => 26,
             Self::GrantsDiffer => 27,
+            Self::TooMany { .. } => 28,
             Self::NotAKey(_) => 40,
             Self::NotAPublicKey(_) => 41,
             Self::PassphraseNeeded => 42,

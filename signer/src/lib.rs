@@ -26,6 +26,7 @@ mod identity;
 mod key;
 mod load;
 mod measure;
+mod needs;
 mod sign;
 mod slim;
 mod translate;

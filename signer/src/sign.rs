@@ -88,7 +88,7 @@ pub struct Signed {
 /// # Errors
 ///
 /// What is wrong with the capsule (see [`translate`]) or with the request; see
-/// [`Error`], 1 to 21.
+/// [`Error`], 1 to 21 and 28.
 pub fn sign(request: &SignRequest<'_>) -> Result<Signed> {
     check(request)?;
     let translation = translate(request.wasm, request.target, request.kind)?;

@@ -7,7 +7,7 @@ use wasmtime::Engine;
 
 use crate::artifact::{self, Section};
 use crate::error::{Error, Result, brief};
-use crate::{load, slim, wasm, wit};
+use crate::{load, needs, slim, wasm, wit};
 
 /// A capsule, translated and checked, and not yet signed.
 #[derive(Clone, Debug)]
@@ -84,12 +84,13 @@ impl Artifact {
 /// # Errors
 ///
 /// What is wrong with the Wasm or with the capsule; see [`Error`], 1 to 12,
-/// 18 and 19.
+/// 18, 19 and 28.
 pub fn translate(wasm: &[u8], target: Target, kind: Kind) -> Result<Translation> {
     let component = wasm::component(wasm)?;
     let imports = wit::check(&component, kind)?;
     let component = wasm::without_custom_sections(&component)?;
-    let initial_memory = wasm::initial_memory(&component)?;
+    let needs = needs::of(&component)?;
+    needs.check()?;
 
     let slimmed = slim::slim(&component)?;
     wasm::validate(&slimmed)?;
@@ -103,7 +104,7 @@ pub fn translate(wasm: &[u8], target: Target, kind: Kind) -> Result<Translation>
         kind,
         imports,
         source_digest: Sha256::digest(wasm).into(),
-        initial_memory,
+        initial_memory: needs.memory,
         sizes: Sizes {
             source: wasm.len(),
             component: component.len(),

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use wasmparser::{BinaryReader, Encoding, Parser, Payload, Validator};
+use wasmparser::{BinaryReader, Parser, Payload, Validator};
 use wit_component::ComponentEncoder;
 
 use crate::error::{Error, Result, brief};
@@ -122,35 +122,6 @@ fn push_section(out: &mut Vec<u8>, id: u8, content: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// The linear memory in bytes that the core modules of a component define,
-/// each counted once, at their initial size.
-///
-/// # Errors
-///
-/// [`Error::InvalidWasm`].
-pub(crate) fn initial_memory(component: &[u8]) -> Result<u64> {
-    let invalid = |e: wasmparser::BinaryReaderError| Error::InvalidWasm(brief(&e));
-    let mut total = 0u64;
-    let mut in_module = Vec::new();
-    for payload in Parser::new(0).parse_all(component) {
-        match payload.map_err(invalid)? {
-            Payload::Version { encoding, .. } => in_module.push(encoding == Encoding::Module),
-            Payload::End(_) => {
-                in_module.pop();
-            }
-            Payload::MemorySection(memories) if in_module.last() == Some(&true) => {
-                for memory in memories {
-                    let memory = memory.map_err(invalid)?;
-                    let page = 1u64 << memory.page_size_log2.unwrap_or(16).min(16);
-                    total = total.saturating_add(memory.initial.saturating_mul(page));
-                }
-            }
-            _ => {}
-        }
-    }
-    Ok(total)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -195,15 +166,9 @@ mod tests {
             refused += usize::from(component(cut).is_err());
             // Unchecked input is not what these take; they must not panic.
             let _ = without_custom_sections(cut);
-            let _ = initial_memory(cut);
+            let _ = crate::needs::of(cut);
         }
         assert!(refused > wasm.len() - 20, "{refused} of {}", wasm.len());
-    }
-
-    #[test]
-    fn memory_counts_in_bytes_through_all_modules() {
-        let wasm = wat::parse_str(NESTED).expect("valid text");
-        assert_eq!(initial_memory(&wasm).expect("valid"), 3 + 65536);
     }
 
     #[test]

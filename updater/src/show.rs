@@ -47,10 +47,15 @@ pub fn table(components: &[ComponentStatus]) -> String {
 fn details(status: &ComponentStatus) -> Vec<String> {
     let name = printable(status.name.as_bytes());
     let mut lines = Vec::new();
-    if let (true, Some(seconds)) = (status.running, status.uptime) {
-        let figure = |value: Option<u64>| value.map_or("?".into(), |value| value.to_string());
+    let figure = |value: Option<u64>| value.map_or("?".into(), |value| value.to_string());
+    let doing = match (status.running, status.uptime) {
+        (true, Some(seconds)) => Some(format!("running for {seconds} s")),
+        // Until the next call starts it again.
+        _ => status.fuel_last.map(|_| "not running".into()),
+    };
+    if let Some(doing) = doing {
         lines.push(format!(
-            "{name}: running for {seconds} s, start {}; fuel {} (most {}); memory {} bytes (most {})",
+            "{name}: {doing}, start {}; fuel {} (most {}); memory {} bytes (most {})",
             figure(status.starts.map(u64::from)),
             figure(status.fuel_last),
             figure(status.fuel_max),

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use sealift_engine::HOST;
-use sealift_manifest::{Kind, Manifest, PublicKey, Verified, verify};
+use sealift_manifest::{Grants, Kind, Manifest, PublicKey, Verified, verify};
 use sealift_wire::Refusal;
 
 use crate::refuse;
@@ -17,6 +17,11 @@ pub struct Acceptance {
     pub vendor_id: [u8; 16],
     /// SUIT class identifier.
     pub class_id: [u8; 16],
+    /// The interfaces that there are on this board, of those that the core
+    /// knows. One without hardware behind it can be among them: its capsules
+    /// are told so by the error that the interface has for that. A manifest
+    /// that grants one that is not is refused, before any transfer.
+    pub offered: Grants,
     /// The most that a manifest may ask for.
     pub limits: Limits,
 }
@@ -71,7 +76,7 @@ impl Acceptance {
             Some(Refusal::WrongProfile)
         } else if invoke.memory > memory || invoke.stack > stack || invoke.fuel > fuel {
             Some(Refusal::LimitsTooHigh)
-        } else if !crate::capsule::OFFERED.contains(invoke.grants) {
+        } else if !self.offered.contains(invoke.grants) {
             Some(Refusal::NotOffered)
         } else {
             None

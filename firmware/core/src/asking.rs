@@ -19,8 +19,9 @@ use crate::service::Reply;
 use crate::turns::Turn;
 use crate::waiting::{Asked, Later, Waiting};
 
-/// Slices that a capsule gets for an answer that goes with the acknowledgement;
-/// one that takes longer is sent by itself (RFC 7252, 5.2.2).
+/// Turns that a capsule has at once for an answer that goes with the
+/// acknowledgement, if no other one is at work; one that takes longer is sent by
+/// itself (RFC 7252, 5.2.2).
 const PROMPT: usize = 8;
 /// How old a request may be that does something, in milliseconds: older than
 /// the last sign that its sender was there, it is asked for again.
@@ -53,7 +54,7 @@ where
         };
         let mut asked = Asked::of(&request);
         let answer = match self.serve(&request, peer.0, proven_ms) {
-            Ok(Reply::Later(later)) if self.queue.has_room(&asked.exchange) => {
+            Ok(Reply::Later(later)) if self.queue.has_room(&asked.exchange, &later) => {
                 return self.wait(asked, later, reply, out);
             }
             Ok(Reply::Later(_)) => self.refused(&mut asked, &request, Refusal::Busy),
@@ -99,9 +100,15 @@ where
         let worker = waiting.worker();
         let first = self.ready.is_empty() && !self.queue.waits_for(worker);
         self.queue.push(waiting);
-        // What comes of a turn is meant for this request only if there is no
-        // other.
-        for _ in 0..if first { PROMPT } else { 0 } {
+        let turns = match first {
+            // What comes of a turn would not be meant for this request.
+            false => 0,
+            // One turn ahead of the others: they have theirs before the next
+            // datagram is taken.
+            true if self.is_another_at_work(worker) => 1,
+            true => PROMPT,
+        };
+        for _ in 0..turns {
             let turn = self.turn(worker);
             if let Some((_, length)) = self.send(out) {
                 return length;

@@ -137,7 +137,7 @@ where
             rng,
             scratch: alloc::vec![0; MAX_DATAGRAM],
             outbox: Outbox::default(),
-            queue: Queue::new(SESSIONS.saturating_mul(2)),
+            queue: Queue::new(SESSIONS.saturating_mul(2).max(N), N),
             ready: VecDeque::new(),
             next: 0,
         })
@@ -188,8 +188,10 @@ where
         self.server.preset(now, peer, context)
     }
 
-    /// Lets capsules go on, each for a slice, and time pass. `now` and `out` are
-    /// as for [`Device::handle_datagram`].
+    /// Lets capsules go on and time pass: a round, in which each of those that
+    /// are at work has a turn, if it was not cut short by something to send.
+    /// What a turn is, and what nobody can keep the others from, is in
+    /// `turns`. `now` and `out` are as for [`Device::handle_datagram`].
     pub fn poll(&mut self, now: u64, out: &mut [u8]) -> Step {
         self.service.vms.now = now;
         if let Some((to, length)) = self.server.poll(now, out) {

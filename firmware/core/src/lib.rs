@@ -57,4 +57,5 @@ mod workers;
 pub use acceptance::{Acceptance, Limits};
 pub use device::{BootError, Config, Device, Step};
 pub use policy::Policy;
+pub use sealift_manifest::Grants;
 pub use sealift_wire::Roles;

@@ -401,6 +401,7 @@ where
     pub(crate) fn remove(&mut self, vm: usize) -> Result<(), Refusal> {
         let name = self.name(vm);
         self.stop(vm);
+        self.forget(vm);
         self.store
             .remove(vm)
             .map_err(|error| refuse::store(name, &error))?;

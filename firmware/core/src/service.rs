@@ -15,7 +15,7 @@ use sealift_storage::{Error as StoreError, Phase as StoredPhase};
 use sealift_wire::{ComponentStatus, DeviceStatus, Phase, Refusal, Transfer, VM_CONTROL, VM_RUN};
 
 use crate::block::{Collecting, collect};
-use crate::capsule::{Activity, ArtifactBytes, Ephemeral, Fault, Host};
+use crate::capsule::{Activity, ArtifactBytes, Ephemeral, Fault, Host, Quota};
 use crate::claim::Claim;
 use crate::ota::{Ota, Progress, Sender};
 use crate::refuse;
@@ -42,6 +42,8 @@ pub(crate) struct Service<F, H: Host, const N: usize, const W: usize> {
     body: Collecting<Exchange>,
     sending: Claim,
     job: Option<Job>,
+    /// What jobs may log and send, one after the other.
+    job_quota: Quota,
     job_limit: usize,
 }
 
@@ -76,6 +78,7 @@ where
             body: None,
             sending: Claim::default(),
             job: None,
+            job_quota: Quota::default(),
             job_limit,
         }
     }
@@ -235,7 +238,8 @@ where
             .ok_or_else(|| refuse::because(VM_RUN, &"no memory", Refusal::Internal))?;
         let payload = manifest.admit(payload).map_err(malformed)?;
         let host = self.vms.host().clone();
-        let activity = Ephemeral::run(&manifest, payload, host, input).map_err(faulty)?;
+        let activity =
+            Ephemeral::run(&manifest, payload, host, &self.job_quota, input).map_err(faulty)?;
         // Nothing of it has run yet. From here on no older one ever will.
         let raised = self.vms.store.raise_counter(manifest.sequence_number);
         raised.map_err(|error| match error {
@@ -254,6 +258,11 @@ where
             since: now,
         });
         Ok(Reply::Later(Later::Job))
+    }
+
+    /// Whether an ephemeral capsule runs.
+    pub(crate) fn has_job(&self) -> bool {
+        self.job.is_some()
     }
 
     /// Lets the ephemeral capsule go on for a slice.

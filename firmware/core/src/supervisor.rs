@@ -11,7 +11,7 @@ use sealift_storage::{Error as StoreError, Lease, Phase, SlotId, SlotInfo, Store
 use sealift_wire::Refusal;
 
 use crate::acceptance::Acceptance;
-use crate::capsule::{ArtifactBytes, Fault, Host, Mapping, Persistent, ReadError, Usage};
+use crate::capsule::{ArtifactBytes, Fault, Host, Mapping, Persistent, Quota, ReadError, Usage};
 use crate::refuse;
 use crate::turns::{Doing, Outcome, Turn};
 
@@ -40,8 +40,11 @@ pub(crate) struct Place<H: Host> {
     pub(crate) over: Option<Outcome>,
     /// Keeps the slot of the instance as it is.
     lease: Option<Lease>,
+    /// What the capsule used.
     pub(crate) usage: Option<Usage>,
-    /// The paths that the instance reported.
+    /// What its capsules may log and send, whichever it is.
+    quota: Quota,
+    /// The paths that the capsule reported.
     resources: Vec<String>,
     /// When the instance was started.
     started: u64,
@@ -102,6 +105,7 @@ where
                 over: None,
                 lease: None,
                 usage: None,
+                quota: Quota::default(),
                 resources: Vec::new(),
                 started: 0,
                 starts: 0,
@@ -146,13 +150,19 @@ where
         place.is_some_and(|place| matches!(place.doing, Doing::Starting(..)))
     }
 
+    /// Whether the capsule of `vm` is being started or works on a request.
+    pub(crate) fn is_at_work(&self, vm: usize) -> bool {
+        let place = self.places.get(vm);
+        place.is_some_and(|p| matches!(p.doing, Doing::Starting(..) | Doing::Answering(_)))
+    }
+
     /// The reason for which a capsule of `vm` was last stopped, and what the
     /// log said of it.
     pub(crate) fn last_fault(&self, vm: usize) -> Option<&(Refusal, String)> {
         self.places.get(vm)?.last_fault.as_ref()
     }
 
-    /// What the running capsule has used.
+    /// What the capsule has used; if a fault stopped it, until then.
     pub(crate) fn usage(&self, vm: usize) -> Option<Usage> {
         self.places.get(vm)?.usage
     }
@@ -213,8 +223,6 @@ where
             Doing::Starting(..) => place.over = Some(Outcome::Settled),
             Doing::Nothing | Doing::Ready(_) => {}
         }
-        place.usage = None;
-        place.resources = Vec::new();
         if let Some(lease) = place.lease.take() {
             self.give_back(vm, lease);
         }
@@ -227,10 +235,20 @@ where
         }
     }
 
+    /// Forgets what the last capsule of `vm` said and used. One that a fault has
+    /// stopped is remembered until it is started again.
+    pub(crate) fn forget(&mut self, vm: usize) {
+        if let Some(place) = self.places.get_mut(vm) {
+            place.usage = None;
+            place.resources = Vec::new();
+        }
+    }
+
     /// Begins to start the active capsule of `vm`. What fails on trial is put
     /// back, and what is there then is started instead.
     pub(crate) fn start(&mut self, vm: usize) {
         self.stop(vm);
+        self.forget(vm);
         // At most one trial to end, and then what was confirmed before it.
         for _ in 0..2 {
             let Some(active) = self.active(vm) else {
@@ -416,7 +434,10 @@ where
             .store
             .lend(vm, slot)
             .map_err(|error| Failure::Unacceptable(refuse::store(name, &error)))?;
-        let activity = match Persistent::start(&manifest, payload, self.host.clone()) {
+        let place = self.places.get(vm);
+        let quota = place.map(|place| place.quota.clone()).unwrap_or_default();
+        let host = self.host.clone();
+        let activity = match Persistent::start(&manifest, payload, host, &quota) {
             Ok(activity) => activity,
             Err(fault) => {
                 self.give_back(vm, lease);

@@ -9,7 +9,8 @@ use sealift_oscore::server::Reply;
 
 use crate::request::{Exchange, Request};
 
-/// Requests of one session that wait at the same time.
+/// Calls of one session that wait at the same time, and as many requests that
+/// wait for something else.
 const PER_SESSION: usize = 4;
 
 /// What a request waits for.
@@ -78,23 +79,50 @@ impl Waiting {
 #[derive(Debug)]
 pub(crate) struct Queue {
     waiting: VecDeque<Waiting>,
+    /// Places for calls.
     capacity: usize,
+    /// Of the device.
+    components: usize,
 }
 
 impl Queue {
-    pub(crate) fn new(capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize, components: usize) -> Self {
         Self {
             waiting: VecDeque::new(),
             capacity,
+            components,
         }
     }
 
-    /// Whether one more of the session that asks may wait.
-    pub(crate) fn has_room(&self, for_one_of: &Exchange) -> bool {
+    /// Whether one more of the session that asks may wait, for this.
+    ///
+    /// Of the places for calls one is kept for each component that nobody
+    /// calls: who fills the queue of a capsule that spins leaves the others
+    /// theirs. What waits for a start or for a job has been done already and
+    /// takes no place of a call.
+    pub(crate) fn has_room(&self, for_one_of: &Exchange, later: &Later) -> bool {
         let session = for_one_of.session;
-        let of = |waiting: &&Waiting| waiting.asked.exchange.session == session;
-        let mine = self.waiting.iter().filter(of).count();
-        mine < PER_SESSION && self.waiting.len() < self.capacity
+        let is_call = |later: &Later| matches!(later, Later::Call { .. });
+        let alike = |waiting: &&Waiting| is_call(&waiting.later) == is_call(later);
+        let of_session = |waiting: &&Waiting| waiting.asked.exchange.session == session;
+        let mine = self.waiting.iter().filter(alike).filter(of_session);
+        if mine.count() >= PER_SESSION {
+            return false;
+        }
+        let Later::Call { vm, .. } = later else {
+            return true;
+        };
+        let calls = self.waiting.iter().filter(alike).count();
+        let kept = (0..self.components)
+            .filter(|other| other != vm && !self.is_called(*other))
+            .count();
+        calls.saturating_add(kept) < self.capacity
+    }
+
+    /// Whether a call waits for `vm`.
+    fn is_called(&self, vm: usize) -> bool {
+        let mut waiting = self.waiting.iter();
+        waiting.any(|w| matches!(w.later, Later::Call { vm: of, .. } if of == vm))
     }
 
     /// Whether anybody waits for this worker.

@@ -62,6 +62,15 @@ where
         }
     }
 
+    /// Whether a capsule other than that of `worker` has something to do.
+    pub(crate) fn is_another_at_work(&self, worker: Option<usize>) -> bool {
+        let components = (0..N).filter(|vm| worker != Some(*vm));
+        let job = worker.is_some() && self.service.has_job();
+        job || components
+            .into_iter()
+            .any(|vm| self.service.vms.is_at_work(vm))
+    }
+
     /// Calls the capsule of `vm` with the request that has waited longest.
     fn begin(&mut self, vm: usize) {
         let Some(waiting) = self.queue.call(vm) else {

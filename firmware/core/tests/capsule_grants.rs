@@ -6,7 +6,7 @@ mod capsule_common;
 use capsule_common::{
     BIND, Board, Capsule, LOG, NEXT_U32, NOW, Parts, TOGGLE, TRIGGER, component, core, persistent,
 };
-use sealift_core::capsule::{Fault, Persistent, check};
+use sealift_core::capsule::{Fault, Persistent, Quota, check};
 use sealift_manifest::{Grants, Kind};
 
 const LOG_API: &str = "ariel:wasm-bindings/log-api@0.0.1";
@@ -204,7 +204,7 @@ fn a_payload_runs_under_its_own_manifest_only() {
     modest.with(|_, payload| {
         greedy.with(|manifest, _| {
             assert_eq!(check(manifest, &payload), Err(Fault::OtherPayload));
-            let started = Persistent::start(manifest, payload, Board::default());
+            let started = Persistent::start(manifest, payload, Board::default(), &Quota::default());
             assert_eq!(started.err(), Some(Fault::OtherPayload));
         });
     });

@@ -5,32 +5,14 @@
 mod capsule_common;
 
 use capsule_common::{
-    Board, Capsule, LOG, Parts, RANDOM_BYTES, Running, TRIGGER, component, core, nowhere,
-    persistent,
+    Board, Capsule, LOG, Parts, RANDOM_BYTES, Running, TRIGGER, WAIT, altered, nowhere, persistent,
+    with_realloc,
 };
 use sealift_core::capsule::{Fault, Progress, TrapReason};
-use sealift_manifest::{Grants, Kind};
+use sealift_manifest::Grants;
 use wasmtime::Trap;
 
 const GET: u8 = 1;
-
-const REALLOC: &str = "(param i32 i32 i32 i32) (result i32) i32.const 4096)";
-const WAIT: &str = r#"(import "ariel:wasm-bindings/sensors-api@0.0.1"
-    "wait-for-reading" (func $wait (param i32 i32 i32)))"#;
-
-/// A persistent capsule of which a part of the text is another.
-fn altered(parts: Parts<'_>, from: &str, to: &str) -> Capsule {
-    let text = core(parts);
-    assert!(text.contains(from), "{from} is not in {text}");
-    let component = component(&text.replace(from, to), "persistent", None);
-    Capsule::of_component(&component, Kind::Persistent).grant(Grants::ALL)
-}
-
-/// One whose `cabi_realloc` has this body.
-fn with_realloc(parts: Parts<'_>, body: &str) -> Capsule {
-    let realloc = format!("(param i32 i32 i32 i32) (result i32) {body})");
-    altered(parts, REALLOC, &realloc)
-}
 
 fn call(capsule: &Capsule) -> Result<u8, Fault> {
     let mut running = capsule.start(&Board::default())?;

@@ -52,6 +52,21 @@ pub const DEFAULT_MEMORY: u32 = 64 * 1024;
 /// left for this one was under 1 KiB in each of the example capsules.
 pub const DEFAULT_STACK: u32 = 4 * 1024;
 
+/// Core modules that a capsule may instantiate. A component of one core module
+/// has three: the module, and two that tie the knot between its imports and
+/// its memory.
+pub const MAX_INSTANCES: usize = 8;
+
+/// Tables that a capsule may have in all.
+pub const MAX_TABLES: usize = 4;
+
+/// Elements of one table. A table has one for each function that is called
+/// indirectly.
+pub const MAX_TABLE: usize = 4096;
+
+/// Linear memories that a capsule may have.
+pub const MAX_MEMORIES: usize = 2;
+
 /// The least stack for the host's side of a call, in bytes: for Wasmtime's
 /// interpreter and what moves arguments, as far as they run on the capsule's
 /// fiber. Nothing of a board runs there. It is on the heap from a capsule's

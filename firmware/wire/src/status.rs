@@ -65,10 +65,12 @@ pub struct ComponentStatus {
     /// this component last.
     #[n(10)]
     pub last_fault: Option<u8>,
-    /// Fuel that the last call used.
+    /// Fuel that the last call used. This and the next ones are there, too,
+    /// while nothing runs because a fault has stopped the capsule.
     #[n(11)]
     pub fuel_last: Option<u64>,
-    /// Linear memory that the capsule has now, in bytes.
+    /// Linear memory that the capsule has, or had when it was stopped, in
+    /// bytes.
     #[n(12)]
     pub memory: Option<u32>,
     /// The most fuel that one call used since the capsule was started.

@@ -4,6 +4,7 @@ use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use rand_core::RngCore;
 use sealift_core::capsule::{Accuracy, Category, Host, Label, Reading, Unavailable, Unit};
 use sealift_core::{Acceptance, Config, Device, Limits, Policy, Roles};
+use sealift_manifest::Grants;
 use sealift_oscore::Identity;
 use sealift_storage::Layout;
 use sealift_storage::sim::{MockError, MockFlash};
@@ -164,6 +165,7 @@ pub(crate) fn boot(
             trust: fixtures.trust.clone(),
             vendor_id: sealift_engine::DEFAULT_VENDOR_ID,
             class_id: sealift_engine::DEFAULT_CLASS_ID,
+            offered: Grants::ALL,
             limits: Limits {
                 memory: 1 << 20,
                 stack: 1 << 18,

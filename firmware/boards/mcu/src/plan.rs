@@ -5,7 +5,7 @@ use core::fmt::{self, Debug};
 use embedded_storage::nor_flash::NorFlash;
 use rand_core::CryptoRngCore;
 use sealift_core::capsule::{Host, Mapping};
-use sealift_core::{Acceptance, BootError, Config, Device, Limits, Policy};
+use sealift_core::{Acceptance, BootError, Config, Device, Grants, Limits, Policy};
 use sealift_engine::{DEFAULT_CLASS_ID, DEFAULT_VENDOR_ID};
 use sealift_oscore::pem;
 use sealift_provision::identity::{self, IdentityError};
@@ -108,6 +108,8 @@ where
             trust: provision.trust,
             vendor_id: DEFAULT_VENDOR_ID,
             class_id: DEFAULT_CLASS_ID,
+            // What a board has nothing behind says so itself.
+            offered: Grants::ALL,
             limits: plan.limits,
         },
         policy,

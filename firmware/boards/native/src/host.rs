@@ -2,7 +2,8 @@
 //! and clock, a simulated temperature sensor, a light and a button that are
 //! files, and UDP.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
@@ -22,6 +23,31 @@ pub(crate) struct NativeHost {
     address: IpAddr,
     /// The capsule's own.
     socket: Option<UdpSocket>,
+    complaints: Complaints,
+}
+
+/// What has failed and was logged, so that no capsule fills the log with it.
+#[derive(Clone, Debug, Default)]
+struct Complaints(Rc<RefCell<HashSet<&'static str>>>);
+
+impl Complaints {
+    /// Logs why something failed, the first time; the capsule is told only that
+    /// it did. Once it works again, a failure is news.
+    fn hear<R>(&self, what: &'static str, result: std::io::Result<R>) -> Result<R, Unavailable> {
+        let mut known = self.0.borrow_mut();
+        match result {
+            Ok(done) => {
+                known.remove(what);
+                Ok(done)
+            }
+            Err(error) => {
+                if known.insert(what) {
+                    log::warn!("{what}: {error}");
+                }
+                Err(Unavailable)
+            }
+        }
+    }
 }
 
 /// A light: a file that says `on` or `off`.
@@ -46,6 +72,7 @@ impl NativeHost {
             button,
             address,
             socket: None,
+            complaints: Complaints::default(),
         }
     }
 }
@@ -59,6 +86,7 @@ impl Clone for NativeHost {
             button: self.button.clone(),
             address: self.address,
             socket: None,
+            complaints: self.complaints.clone(),
         }
     }
 }
@@ -83,14 +111,6 @@ fn is_low(button: &Path) -> std::io::Result<bool> {
     }
 }
 
-/// Logs why something failed; the capsule is told only that it did.
-fn failed(what: &str) -> impl FnOnce(std::io::Error) -> Unavailable {
-    move |error| {
-        log::warn!("{what}: {error}");
-        Unavailable
-    }
-}
-
 impl Host for NativeHost {
     fn log(&mut self, capsule: &str, line: &str) {
         log::info!("{capsule}: says: {line}");
@@ -110,12 +130,12 @@ impl Host for NativeHost {
 
     fn toggle_led(&mut self) -> Result<(), Unavailable> {
         let light = self.light.as_ref().ok_or(Unavailable)?;
-        light.toggle().map_err(failed("the light"))
+        self.complaints.hear("the light", light.toggle())
     }
 
     fn button_low(&mut self) -> Result<bool, Unavailable> {
         let button = self.button.as_ref().ok_or(Unavailable)?;
-        is_low(button).map_err(failed("the button"))
+        self.complaints.hear("the button", is_low(button))
     }
 
     fn udp_bind(&mut self, port: u16) -> Result<(), Unavailable> {
@@ -125,16 +145,14 @@ impl Host for NativeHost {
             socket.set_nonblocking(true)?;
             Ok(socket)
         };
-        self.socket = Some(bind().map_err(failed("a capsule's socket"))?);
+        self.socket = Some(self.complaints.hear("a capsule's port", bind())?);
         Ok(())
     }
 
     fn udp_send(&mut self, data: &[u8], to: SocketAddr) -> Result<(), Unavailable> {
         let socket = self.socket.as_ref().ok_or(Unavailable)?;
-        match socket.send_to(data, to) {
-            Ok(_) => Ok(()),
-            Err(error) => Err(failed("a capsule's datagram")(error)),
-        }
+        let sent = socket.send_to(data, to);
+        self.complaints.hear("a capsule's datagram", sent).map(drop)
     }
 
     fn udp_receive(&mut self) -> Result<Option<Datagram>, Unavailable> {
@@ -154,7 +172,7 @@ impl Host for NativeHost {
                 ErrorKind::WouldBlock | ErrorKind::Interrupted | ErrorKind::ConnectionRefused => {
                     Ok(None)
                 }
-                _ => Err(failed("a capsule's socket")(error)),
+                _ => self.complaints.hear("a capsule's socket", Err(error)),
             },
         }
     }

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use clap::Parser;
 use rand_core::OsRng;
-use sealift_core::{Acceptance, Config, Device, Limits, Step};
+use sealift_core::{Acceptance, Config, Device, Grants, Limits, Step};
 use sealift_engine::{DEFAULT_CLASS_ID, DEFAULT_VENDOR_ID};
 use sealift_oscore::MAX_DATAGRAM;
 use sealift_provision::identity;
@@ -98,6 +98,7 @@ fn boot(arguments: &Arguments) -> Result<NativeDevice> {
             trust: arguments.trusted_keys()?,
             vendor_id: DEFAULT_VENDOR_ID,
             class_id: DEFAULT_CLASS_ID,
+            offered: Grants::ALL,
             limits: LIMITS,
         },
         policy: arguments.policy()?,

@@ -14,6 +14,7 @@ use super::functions::{self, Call, Functions};
 use super::host::Host;
 use super::imports::clean;
 use super::load::{Held, Loaded};
+use super::quota::Quota;
 use super::runtime::{Instance, name};
 use super::{ArtifactBytes, MAX_OUTPUT};
 
@@ -60,11 +61,12 @@ impl Ephemeral {
         manifest: &Verified<Manifest<'_>>,
         payload: Verified<Payload<ArtifactBytes>>,
         host: H,
+        quota: &Quota,
         input: &[u8],
     ) -> Result<Activity<Result<Vec<u8>, Fault>>, Fault> {
         let (mut instance, imported) =
             Instance::new(manifest, Kind::Ephemeral, payload, MAX_OUTPUT)?;
-        let desk = Box::new(HostDesk::new(host, name(manifest)));
+        let desk = Box::new(HostDesk::new(host, name(manifest), quota.clone()));
         let task = match Functions::of(instance.loaded())? {
             Some(functions) if !instance.loaded().exports(JOB, RUN) => {
                 Task::Calls(functions.calls(input)?)

@@ -31,8 +31,6 @@ pub enum Fault {
     UnknownImport(String),
     /// It imports an interface that its manifest does not grant.
     Ungranted(&'static str),
-    /// It imports an interface that this device does not offer.
-    NotOffered(&'static str),
     /// It lacks this export.
     NotACapsule(&'static str),
     /// The manifest is for the other kind of capsule.
@@ -71,10 +69,15 @@ pub enum Fault {
 }
 
 /// A function of a capsule.
+///
+/// The index is free. A name needs the Wasm's `name` section in the payload,
+/// and a translator leaves custom sections out; an offset needs a table of
+/// addresses (`generate_address_map`) that is longer than the code. Who has
+/// the Wasm, built without stripping it, needs neither.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// Its index in its core module. `wasm-objdump -x` and the like tell which
-    /// that is.
+    /// Its index in its core module, imports counted. `wasm-objdump -x`,
+    /// `wasm-tools print` and the like tell which that is.
     pub function: u32,
     /// Its name, where the payload has it.
     pub name: Option<String>,
@@ -124,7 +127,8 @@ impl Fault {
         fault
     }
 
-    /// A stable number, one for each variant; that of [`Fault::what`].
+    /// A stable number, one for each variant; that of [`Fault::what`]. There
+    /// is no 7 any more.
     #[must_use]
     pub const fn code(&self) -> u8 {
         match self {
@@ -135,7 +139,6 @@ impl Fault {
             Self::Load(_) => 4,
             Self::UnknownImport(_) => 5,
             Self::Ungranted(_) => 6,
-            Self::NotOffered(_) => 7,
             Self::NotACapsule(_) => 8,
             Self::WrongKind => 9,
             Self::Init(_) => 10,
@@ -175,7 +178,6 @@ impl Fault {
             Self::Engine(_) => Refusal::Internal,
             Self::Load(_) | Self::Unsealed => Refusal::WrongProfile,
             Self::UnknownImport(_) | Self::Ungranted(_) => Refusal::Ungranted,
-            Self::NotOffered(_) => Refusal::NotOffered,
             Self::NotACapsule(_) | Self::FunctionType(_) => Refusal::NotACapsule,
             Self::WrongKind => Refusal::WrongKind,
             Self::Init(_) | Self::Declined => Refusal::InitFailed,
@@ -202,7 +204,6 @@ impl fmt::Display for Fault {
             Self::Unsealed => f.write_str("the artifact is not as a translator finished it"),
             Self::UnknownImport(name) => write!(f, "imports {name}, which is unknown"),
             Self::Ungranted(name) => write!(f, "imports {name}, which was not granted"),
-            Self::NotOffered(name) => write!(f, "imports {name}, which is not offered here"),
             Self::NotACapsule(export) => write!(f, "does not export {export} as a capsule must"),
             Self::WrongKind => f.write_str("the manifest is for the other kind of capsule"),
             Self::Init(fault) => write!(f, "did not start: {fault}"),

@@ -17,18 +17,10 @@ use super::runtime::State;
 use super::udp;
 use super::{FUEL_PER_BYTE, FUEL_PER_HOST_CALL, FUEL_PER_MS, MAX_LOG_LINE, MAX_RANDOM};
 
-/// What this device offers.
-pub const OFFERED: Grants = Grants::LOG
-    .union(Grants::RNG)
-    .union(Grants::TIME)
-    .union(Grants::SENSORS)
-    .union(Grants::GPIO)
-    .union(Grants::UDP);
-
 /// Readings that a capsule gets of one measurement.
 const MAX_READINGS: usize = 16;
 
-/// The interfaces that an artifact imports, if all are granted and offered.
+/// The interfaces that an artifact imports, if all are granted.
 pub(super) fn imported<P: Held>(loaded: &Loaded<P>, granted: Grants) -> Result<Grants, Fault> {
     let mut imported = Grants::NONE;
     let mut fault = None;
@@ -37,9 +29,6 @@ pub(super) fn imported<P: Held>(loaded: &Loaded<P>, granted: Grants) -> Result<G
             None => fault = Some(Fault::UnknownImport(clean(name))),
             Some((known, grant)) if !granted.contains(*grant) => {
                 fault = Some(Fault::Ungranted(known));
-            }
-            Some((known, grant)) if !OFFERED.contains(*grant) => {
-                fault = Some(Fault::NotOffered(known));
             }
             Some((_, grant)) => imported = imported.union(*grant),
         }
@@ -71,7 +60,7 @@ pub(super) fn link(linker: &mut Linker<State>, interfaces: Grants) -> Result<()>
                 instance.func_wrap_async("toggle-led", toggle_led)?;
             }
             Grants::UDP => udp::link(&mut instance)?,
-            // `imported` refuses what is not offered.
+            // Each of the list is one of the above.
             _ => {}
         }
     }

@@ -1,10 +1,7 @@
 //! What an instance may allocate.
 
+use sealift_engine::{MAX_INSTANCES, MAX_MEMORIES, MAX_TABLE, MAX_TABLES};
 use wasmtime::{Error, ResourceLimiter, Result};
-
-/// Elements of one table. A table has one for each function that is called
-/// indirectly.
-const MAX_TABLE: usize = 4096;
 
 /// What an element of a table takes, in bytes.
 const ELEMENT: usize = size_of::<usize>();
@@ -104,18 +101,18 @@ impl ResourceLimiter for Limiter {
         Ok(())
     }
 
-    // A component of one core module has three instances: the module, and two
-    // that tie the knot between its imports and its memory.
+    // The signer refuses what has more of these; a translator of somebody
+    // else's may not.
     fn instances(&self) -> usize {
-        8
+        MAX_INSTANCES
     }
 
     fn tables(&self) -> usize {
-        4
+        MAX_TABLES
     }
 
     fn memories(&self) -> usize {
-        2
+        MAX_MEMORIES
     }
 }
 

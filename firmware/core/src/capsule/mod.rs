@@ -20,8 +20,8 @@
 //! | imports | the manifest's grants, one by one | [`Fault::Ungranted`], before anything runs |
 //! | data in one host call, or in one result | [`MAX_TRANSFER`], for a job [`MAX_OUTPUT`] | [`Fault::Trapped`] |
 //! | random numbers in one host call | [`MAX_RANDOM`] bytes | [`Fault::Trapped`] |
-//! | log | [`MAX_LOG_LINE`] bytes; [`MAX_LOG_LINES`] lines in each call, [`LOG_BURST`] over time | cut; counted and left out |
-//! | UDP | [`MAX_UDP`] bytes; [`MAX_SENDS`] datagrams in each call, [`SEND_BURST`] over time | an error from the interface |
+//! | log | [`MAX_LOG_LINE`] bytes; [`MAX_LOG_LINES`] lines in each call, [`LOG_BURST`] over time, whatever is started anew meanwhile ([`Quota`]) | cut; counted and left out |
+//! | UDP | [`MAX_UDP`] bytes; [`MAX_SENDS`] datagrams in each call, [`SEND_BURST`] over time, the same | an error from the interface |
 //! | answer | [`MAX_MESSAGE`] bytes, response codes and options only | [`Fault::BadAnswer`] |
 //!
 //! Host calls cost fuel, a base and something for each byte, so that a loop of
@@ -56,6 +56,7 @@ mod limits;
 mod load;
 mod mapping;
 mod persistent;
+mod quota;
 mod runtime;
 mod tls;
 mod udp;
@@ -67,9 +68,9 @@ pub use artifact::{ArtifactBytes, ReadError};
 pub use ephemeral::Ephemeral;
 pub use fault::{BadAnswer, Fault, HostTrap, Place, TrapReason};
 pub use host::{Datagram, Host, Unavailable};
-pub use imports::OFFERED;
 pub use mapping::Mapping;
 pub use persistent::{Called, Persistent};
+pub use quota::Quota;
 pub use runtime::{Usage, check};
 
 #[cfg(doc)]
@@ -95,7 +96,7 @@ pub const MAX_LOG_LINE: usize = 256;
 /// The most log lines of a capsule in one call.
 pub const MAX_LOG_LINES: u32 = 16;
 
-/// The most log lines of a capsule over its calls: so many at once, and one
+/// The most log lines of a component over the calls of its capsules: so many at once, and one
 /// more each [`LOG_REFILL_MS`].
 pub const LOG_BURST: u32 = 64;
 
@@ -105,11 +106,12 @@ pub const LOG_REFILL_MS: u64 = 1000;
 /// The longest datagram that a capsule sends or receives, in bytes.
 pub const MAX_UDP: usize = 1280;
 
-/// The most datagrams that a capsule sends in one call.
+/// The most datagrams that a capsule sends in one call. A port that is bound
+/// counts as one.
 pub const MAX_SENDS: u32 = 16;
 
-/// The most datagrams that a capsule sends over its calls: so many at once,
-/// and one more each [`SEND_REFILL_MS`].
+/// The most datagrams that a component sends over the calls of its capsules:
+/// so many at once, and one more each [`SEND_REFILL_MS`].
 pub const SEND_BURST: u32 = 64;
 
 /// See [`SEND_BURST`].

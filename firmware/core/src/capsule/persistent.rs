@@ -14,6 +14,7 @@ use super::desk::HostDesk;
 use super::fault::Fault;
 use super::host::Host;
 use super::load::{Held, Loaded};
+use super::quota::Quota;
 use super::runtime::{Instance, Usage, in_init, name};
 use super::{ArtifactBytes, MAX_MESSAGE, MAX_RESOURCES, MAX_TRANSFER};
 
@@ -60,7 +61,7 @@ pub struct Called<H: Host> {
 
 impl<H: Host> Persistent<H> {
     /// Loads a capsule, starts it and asks for its resources, all on the fuel
-    /// of one call.
+    /// of one call. It logs and sends within `quota`, that of its component.
     ///
     /// # Errors
     ///
@@ -70,10 +71,11 @@ impl<H: Host> Persistent<H> {
         manifest: &Verified<Manifest<'_>>,
         payload: Verified<Payload<ArtifactBytes>>,
         host: H,
+        quota: &Quota,
     ) -> Result<Activity<Result<Self, Fault>>, Fault> {
         let (instance, imported) =
             Instance::new(manifest, Kind::Persistent, payload, MAX_TRANSFER)?;
-        let desk = Box::new(HostDesk::new(host, name(manifest)));
+        let desk = Box::new(HostDesk::new(host, name(manifest), quota.clone()));
         Ok(Activity::new(
             instance.hatch(),
             desk,

@@ -21,7 +21,7 @@ use super::{ArtifactBytes, SLICE, ephemeral, persistent};
 const MIN_STACK: usize = 512;
 
 /// Checks, without running it, that a payload is a capsule that its manifest
-/// lets run: it loads, imports nothing but what is granted and offered, and
+/// lets run: it loads, imports nothing but what is granted, and
 /// exports what its kind must.
 ///
 /// # Errors

@@ -13,7 +13,7 @@ use std::rc::Rc;
 use ed25519_compact::{KeyPair, Seed};
 use sealift_core::capsule::{
     Accuracy, Activity, Answer, ArtifactBytes, Called, Category, Datagram, Ephemeral, Fault, Host,
-    Label, Persistent, Reading, Unavailable, Unit, Usage, check,
+    Label, Persistent, Quota, Reading, Unavailable, Unit, Usage, check,
 };
 use sealift_engine::{HOST, seal, translator_config};
 use sealift_manifest::{
@@ -46,6 +46,8 @@ pub(crate) struct Services {
     pub(crate) port: Option<u16>,
     pub(crate) sent: Vec<(Vec<u8>, SocketAddr)>,
     pub(crate) arrived: Vec<Datagram>,
+    /// How often a port was bound, or was tried to be.
+    pub(crate) binds: usize,
 }
 
 impl Board {
@@ -106,6 +108,7 @@ impl Host for Board {
 
     fn udp_bind(&mut self, port: u16) -> Result<(), Unavailable> {
         let free = port != 7;
+        self.services().binds += 1;
         self.services().port = free.then_some(port);
         free.then_some(()).ok_or(Unavailable)
     }
@@ -207,7 +210,9 @@ impl Capsule {
 
     /// The start, as an activity.
     pub(crate) fn starting(&self, board: &Board) -> Result<Starting, Fault> {
-        self.with(|manifest, payload| Persistent::start(manifest, payload, board.clone()))
+        self.with(|manifest, payload| {
+            Persistent::start(manifest, payload, board.clone(), &Quota::default())
+        })
     }
 
     pub(crate) fn start(&self, board: &Board) -> Result<Running, Fault> {
@@ -217,7 +222,9 @@ impl Capsule {
 
     /// The run, as an activity.
     pub(crate) fn running(&self, board: &Board, input: &[u8]) -> Result<Job, Fault> {
-        self.with(|manifest, payload| Ephemeral::run(manifest, payload, board.clone(), input))
+        self.with(|manifest, payload| {
+            Ephemeral::run(manifest, payload, board.clone(), &Quota::default(), input)
+        })
     }
 
     pub(crate) fn run(&self, board: &Board, input: &[u8]) -> Result<Vec<u8>, Fault> {
@@ -392,6 +399,22 @@ pub(crate) fn persistent(parts: Parts<'_>) -> Capsule {
     Capsule::of_component(&component, Kind::Persistent)
 }
 
+const REALLOC: &str = "(param i32 i32 i32 i32) (result i32) i32.const 4096)";
+
+/// A persistent capsule of which a part of the text is another, with all grants.
+pub(crate) fn altered(parts: Parts<'_>, from: &str, to: &str) -> Capsule {
+    let text = core(parts);
+    assert!(text.contains(from), "{from} is not in {text}");
+    let component = component(&text.replace(from, to), "persistent", None);
+    Capsule::of_component(&component, Kind::Persistent).grant(Grants::ALL)
+}
+
+/// One whose `cabi_realloc` has this body.
+pub(crate) fn with_realloc(parts: Parts<'_>, body: &str) -> Capsule {
+    let realloc = format!("(param i32 i32 i32 i32) (result i32) {body})");
+    altered(parts, REALLOC, &realloc)
+}
+
 pub(crate) const LOG: &str =
     r#"(import "ariel:wasm-bindings/log-api@0.0.1" "info" (func $info (param i32 i32)))"#;
 pub(crate) const RANDOM_BYTES: &str = r#"(import "ariel:wasm-bindings/rng-api@0.0.1"
@@ -404,6 +427,8 @@ pub(crate) const NOW: &str =
     r#"(import "ariel:wasm-bindings/time-api@0.0.1" "now-as-millis" (func $now (result i64)))"#;
 pub(crate) const TRIGGER: &str = r#"(import "ariel:wasm-bindings/sensors-api@0.0.1"
     "trigger-measurements" (func $trigger (param i32 i32) (result i32)))"#;
+pub(crate) const WAIT: &str = r#"(import "ariel:wasm-bindings/sensors-api@0.0.1"
+    "wait-for-reading" (func $wait (param i32 i32 i32)))"#;
 pub(crate) const TOGGLE: &str =
     r#"(import "ariel:wasm-bindings/gpio-api@0.0.1" "toggle-led" (func $toggle (result i32)))"#;
 pub(crate) const BUTTON: &str = r#"(import "ariel:wasm-bindings/gpio-api@0.0.1"

@@ -16,7 +16,7 @@ use ed25519_compact::{KeyPair, Seed};
 use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use rand_core::OsRng;
 use sealift_core::{Acceptance, Config, Device, Limits, Policy, Roles, Step};
-use sealift_manifest::{InvokeSpec, Kind, ManifestSpec, PublicKey, Sign, build_envelope};
+use sealift_manifest::{Grants, InvokeSpec, Kind, ManifestSpec, PublicKey, Sign, build_envelope};
 use sealift_oscore::coap::{BlockOption, Code, Header, Kind as Type, Message, Writer, number};
 use sealift_oscore::{ClientContext, ClientHandshake, Identity, MAX_DATAGRAM, client};
 use sealift_storage::Layout;
@@ -117,6 +117,8 @@ pub(crate) struct Rig {
     pub(crate) app: Identity,
     /// Another deployer.
     pub(crate) second: Identity,
+    /// The interfaces of the board, from the next boot on.
+    pub(crate) offered: Grants,
     /// The time, in milliseconds, and what the capsules' board says.
     pub(crate) now: u64,
     /// What it sent by itself to others than the one who was listened to.
@@ -231,7 +233,15 @@ impl Rig {
         let private = *identity.private_key();
         let credential = identity.credential().clone();
         let trust = vec![PublicKey::from_bytes(&fake_key().pk).unwrap()];
-        let device = boot(&flash, &board, identity, &[&op, &second], &app, &trust);
+        let device = boot(
+            &flash,
+            &board,
+            identity,
+            &[&op, &second],
+            &app,
+            &trust,
+            Grants::ALL,
+        );
         Self {
             device,
             trust,
@@ -242,6 +252,7 @@ impl Rig {
             op,
             app,
             second,
+            offered: Grants::ALL,
             now: 0,
             others: VecDeque::new(),
         }
@@ -264,6 +275,7 @@ impl Rig {
             &deployers,
             &self.app,
             &self.trust,
+            self.offered,
         );
         self.rest();
     }
@@ -296,8 +308,21 @@ impl Rig {
     }
 
     pub(crate) fn app(&mut self) -> Session {
+        self.app_at(2000)
+    }
+
+    /// Another session of the same user of capsules.
+    pub(crate) fn second_app(&mut self) -> Session {
+        self.app_at(2001)
+    }
+
+    pub(crate) fn third_app(&mut self) -> Session {
+        self.app_at(2002)
+    }
+
+    fn app_at(&mut self, port: u16) -> Session {
         let app = Identity::new(self.app.private_key(), self.app.credential().clone()).unwrap();
-        self.connect(&app, 2000).unwrap()
+        self.connect(&app, port).unwrap()
     }
 
     pub(crate) fn second(&mut self) -> Session {
@@ -531,6 +556,7 @@ fn boot(
     deployers: &[&Identity],
     app: &Identity,
     trust: &[PublicKey],
+    offered: Grants,
 ) -> TestDevice {
     let mut policy = Policy::default();
     for deployer in deployers {
@@ -542,6 +568,7 @@ fn boot(
             trust: trust.to_vec(),
             vendor_id: sealift_engine::DEFAULT_VENDOR_ID,
             class_id: sealift_engine::DEFAULT_CLASS_ID,
+            offered,
             limits: Limits {
                 memory: 1 << 20,
                 stack: 1 << 20,

@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use sealift_core::capsule::{ArtifactBytes, Ephemeral, Fault, Host, Reading, TrapReason};
+use sealift_core::capsule::{ArtifactBytes, Ephemeral, Fault, Host, Quota, Reading, TrapReason};
 use sealift_core::capsule::{Category, Unavailable};
 use sealift_engine::HOST;
 use sealift_manifest::{PublicKey, Scan, Sign, scan_head, verify};
@@ -86,7 +86,9 @@ pub(crate) fn run(envelope: &[u8], input: &[u8]) -> Result<Outcome, String> {
     let manifest = verify(head, &[anchor]).map_err(|error| error.to_string())?;
     let payload = ArtifactBytes::copy(payload).ok_or("no memory")?;
     let payload = manifest.admit(payload).map_err(|error| error.to_string())?;
-    match Ephemeral::run(&manifest, payload, Bare, input).and_then(|job| job.finish()) {
+    match Ephemeral::run(&manifest, payload, Bare, &Quota::default(), input)
+        .and_then(|job| job.finish())
+    {
         Ok(output) => Ok(Outcome::Output(output)),
         Err(fault) => outcome(fault),
     }

@@ -7,7 +7,7 @@
 pub(crate) mod gate;
 
 use sealift_wire::{ComponentStatus, DeviceStatus};
-use testbed::{Device, Sign, Workshop};
+use testbed::{Device, RawPeer, Sign, Workshop};
 
 /// What the two thermometers say of themselves.
 pub(crate) const V1: &str = "1";
@@ -63,6 +63,25 @@ impl Bench {
 
     pub(crate) fn sign(&self, out: &str, sign: &Sign<'_>) {
         self.workshop.sign(out, sign).unwrap().success().unwrap();
+    }
+
+    /// Signs a capsule, sends it and confirms it.
+    pub(crate) fn install(&self, sign: &Sign<'_>) {
+        self.sign("install.suit", sign);
+        self.op(&["push", "install.suit"]);
+        self.op(&["confirm", sign.component]);
+    }
+
+    /// What the device says of a component.
+    pub(crate) fn status(&self, vm: &str) -> serde_json::Value {
+        serde_json::from_str(&self.op(&["status", vm, "--json"])).unwrap()
+    }
+
+    /// Somebody with a session of their own.
+    pub(crate) fn peer(&self, credential: &str) -> RawPeer {
+        let mut peer = RawPeer::new(&self.workshop, &self.device, credential).unwrap();
+        peer.connect().unwrap();
+        peer
     }
 
     /// Runs the updater as the operator; it must succeed.

@@ -1,0 +1,339 @@
+//! What a component needs of a device as soon as it is instantiated, found
+//! without running anything of it.
+//!
+//! A device gives every capsule so many core instances, tables and memories.
+//! One that has more would be signed, sent, and then not start.
+
+use sealift_engine::{MAX_INSTANCES, MAX_MEMORIES, MAX_TABLE, MAX_TABLES};
+use wasmparser::{
+    ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind,
+    ComponentTypeRef, Encoding, Instance, Parser, Payload,
+};
+
+use crate::error::{Error, Result, brief};
+
+/// What one instance of a component or of a core module needs, with all that
+/// it instantiates in turn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Needs {
+    /// Core modules that are instantiated.
+    pub(crate) instances: u64,
+    /// Linear memories.
+    pub(crate) memories: u64,
+    /// Bytes of linear memory at the start, in all.
+    pub(crate) memory: u64,
+    /// Tables.
+    pub(crate) tables: u64,
+    /// Elements of the largest one at the start.
+    pub(crate) largest_table: u64,
+}
+
+impl Needs {
+    fn add(&mut self, other: Self) {
+        self.instances = self.instances.saturating_add(other.instances);
+        self.memories = self.memories.saturating_add(other.memories);
+        self.memory = self.memory.saturating_add(other.memory);
+        self.tables = self.tables.saturating_add(other.tables);
+        self.largest_table = self.largest_table.max(other.largest_table);
+    }
+
+    /// Checks that any device gives as much.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooMany`]: the first of them that is too many.
+    pub(crate) fn check(&self) -> Result<()> {
+        for (what, needed, limit) in [
+            ("core instances", self.instances, MAX_INSTANCES),
+            ("memories", self.memories, MAX_MEMORIES),
+            ("tables", self.tables, MAX_TABLES),
+            ("elements in a table", self.largest_table, MAX_TABLE),
+        ] {
+            if usize::try_from(needed).is_ok_and(|needed| needed <= limit) {
+                continue;
+            }
+            return Err(Error::TooMany {
+                what,
+                needed,
+                limit,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// A component or core module that is being read.
+struct Scope {
+    encoding: Encoding,
+    /// What an instance of it needs, as far as it was read.
+    needs: Needs,
+    /// The modules and components that it can instantiate, by index; `None`
+    /// where they come from outside.
+    modules: Vec<Option<Needs>>,
+    components: Vec<Option<Needs>>,
+}
+
+/// What an instance of a valid component needs.
+///
+/// # Errors
+///
+/// [`Error::InvalidWasm`], and [`Error::NotACapsule`] where it instantiates
+/// what it does not contain.
+pub(crate) fn of(component: &[u8]) -> Result<Needs> {
+    let mut scopes: Vec<Scope> = Vec::new();
+    let mut whole = Needs::default();
+    for payload in Parser::new(0).parse_all(component) {
+        let payload = payload.map_err(|e| Error::InvalidWasm(brief(&e)))?;
+        match payload {
+            Payload::Version { encoding, .. } => scopes.push(Scope::new(encoding)),
+            Payload::End(_) => {
+                let Some(scope) = scopes.pop() else { continue };
+                match scopes.last_mut() {
+                    None => whole = scope.needs,
+                    Some(outer) if scope.encoding == Encoding::Module => {
+                        outer.modules.push(Some(scope.needs));
+                    }
+                    Some(outer) => outer.components.push(Some(scope.needs)),
+                }
+            }
+            payload => {
+                if let Some((scope, outer)) = scopes.split_last_mut() {
+                    scope.read(outer, payload)?;
+                }
+            }
+        }
+    }
+    Ok(whole)
+}
+
+impl Scope {
+    fn new(encoding: Encoding) -> Self {
+        let instances = u64::from(encoding == Encoding::Module);
+        Self {
+            encoding,
+            needs: Needs {
+                instances,
+                ..Needs::default()
+            },
+            modules: Vec::new(),
+            components: Vec::new(),
+        }
+    }
+
+    /// Takes in a section; `outer` are the scopes around this one.
+    fn read(&mut self, outer: &[Self], payload: Payload<'_>) -> Result<()> {
+        let invalid = |e: wasmparser::BinaryReaderError| Error::InvalidWasm(brief(&e));
+        match payload {
+            Payload::MemorySection(memories) => {
+                for memory in memories {
+                    let memory = memory.map_err(invalid)?;
+                    let page = 1u64 << memory.page_size_log2.unwrap_or(16).min(16);
+                    self.needs.add(Needs {
+                        memories: 1,
+                        memory: memory.initial.saturating_mul(page),
+                        ..Needs::default()
+                    });
+                }
+            }
+            Payload::TableSection(tables) => {
+                for table in tables {
+                    self.needs.add(Needs {
+                        tables: 1,
+                        largest_table: table.map_err(invalid)?.ty.initial,
+                        ..Needs::default()
+                    });
+                }
+            }
+            Payload::InstanceSection(instances) => {
+                for instance in instances {
+                    if let Instance::Instantiate { module_index, .. } = instance.map_err(invalid)? {
+                        self.needs.add(at(&self.modules, module_index)?);
+                    }
+                }
+            }
+            Payload::ComponentInstanceSection(instances) => {
+                for instance in instances {
+                    let instance = instance.map_err(invalid)?;
+                    if let ComponentInstance::Instantiate {
+                        component_index, ..
+                    } = instance
+                    {
+                        self.needs.add(at(&self.components, component_index)?);
+                    }
+                }
+            }
+            Payload::ComponentAliasSection(aliases) => {
+                for alias in aliases {
+                    self.alias(outer, &alias.map_err(invalid)?);
+                }
+            }
+            Payload::ComponentImportSection(imports) => {
+                for import in imports {
+                    match import.map_err(invalid)?.ty {
+                        ComponentTypeRef::Module(_) => self.modules.push(None),
+                        ComponentTypeRef::Component(_) => self.components.push(None),
+                        _ => {}
+                    }
+                }
+            }
+            Payload::ComponentExportSection(exports) => {
+                // An export has an index of its own.
+                for export in exports {
+                    let export = export.map_err(invalid)?;
+                    match export.kind {
+                        ComponentExternalKind::Module => {
+                            let same = at(&self.modules, export.index).ok();
+                            self.modules.push(same);
+                        }
+                        ComponentExternalKind::Component => {
+                            let same = at(&self.components, export.index).ok();
+                            self.components.push(same);
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn alias(&mut self, outer: &[Self], alias: &ComponentAlias<'_>) {
+        match alias {
+            ComponentAlias::InstanceExport { kind, .. } => match kind {
+                ComponentExternalKind::Module => self.modules.push(None),
+                ComponentExternalKind::Component => self.components.push(None),
+                _ => {}
+            },
+            ComponentAlias::Outer { kind, count, index } => {
+                let from = match usize::try_from(*count) {
+                    Ok(0) => Some(&*self),
+                    Ok(count) => outer.len().checked_sub(count).and_then(|at| outer.get(at)),
+                    Err(_) => None,
+                };
+                match kind {
+                    ComponentOuterAliasKind::CoreModule => {
+                        let known = from.and_then(|from| at(&from.modules, *index).ok());
+                        self.modules.push(known);
+                    }
+                    ComponentOuterAliasKind::Component => {
+                        let known = from.and_then(|from| at(&from.components, *index).ok());
+                        self.components.push(known);
+                    }
+                    _ => {}
+                }
+            }
+            ComponentAlias::CoreInstanceExport { .. } => {}
+        }
+    }
+}
+
+fn at(known: &[Option<Needs>], index: u32) -> Result<Needs> {
+    let entry = usize::try_from(index).ok().and_then(|at| known.get(at));
+    entry.copied().flatten().ok_or_else(|| {
+        Error::NotACapsule("it instantiates something that it does not contain".into())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn needs(text: &str) -> Needs {
+        of(&wat::parse_str(text).expect("valid text")).expect("known")
+    }
+
+    #[test]
+    fn what_is_instantiated_counts_each_time() {
+        let found = needs(
+            "(component
+                (core module $m (memory 3 (pagesize 1)) (table 5 funcref) (table 7 funcref))
+                (core module $unused (memory 1))
+                (core instance (instantiate $m))
+                (core instance (instantiate $m)))",
+        );
+        let expected = Needs {
+            instances: 2,
+            memories: 2,
+            memory: 6,
+            tables: 4,
+            largest_table: 7,
+        };
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn components_in_components_count_with_what_is_in_them() {
+        let found = needs(
+            "(component $outer
+                (core module $m (memory 1))
+                (component $inner
+                    (alias outer $outer $m (core module $n))
+                    (core module $own (table 9 funcref))
+                    (core instance (instantiate $n))
+                    (core instance (instantiate $own)))
+                (instance (instantiate $inner))
+                (instance (instantiate $inner))
+                (component $again
+                    (alias outer $outer $inner (component $twice))
+                    (instance (instantiate $twice)))
+                (instance (instantiate $again)))",
+        );
+        let expected = Needs {
+            instances: 6,
+            memories: 3,
+            memory: 3 << 16,
+            tables: 3,
+            largest_table: 9,
+        };
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn what_comes_from_elsewhere_cannot_be_known() {
+        let imported = wat::parse_str(
+            r#"(component (import "m" (core module $m)) (core instance (instantiate $m)))"#,
+        );
+        let error = of(&imported.expect("valid text")).expect_err("unknown");
+        assert!(matches!(error, Error::NotACapsule(_)), "{error}");
+    }
+
+    #[test]
+    fn each_limit_is_one_of_its_own() {
+        let most = Needs {
+            instances: 8,
+            memories: 2,
+            memory: u64::MAX,
+            tables: 4,
+            largest_table: 4096,
+        };
+        most.check().expect("as much as there is");
+        for (more, said) in [
+            (
+                Needs {
+                    instances: 9,
+                    ..most
+                },
+                "9 core instances",
+            ),
+            (
+                Needs {
+                    memories: 3,
+                    ..most
+                },
+                "3 memories",
+            ),
+            (Needs { tables: 5, ..most }, "5 tables"),
+            (
+                Needs {
+                    largest_table: 4097,
+                    ..most
+                },
+                "4097 elements",
+            ),
+        ] {
+            let error = more.check().expect_err("too many").to_string();
+            assert!(error.contains(said), "{error}");
+        }
+    }
+}
