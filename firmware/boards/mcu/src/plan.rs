@@ -12,6 +12,15 @@ use sealift_provision::identity::{self, IdentityError};
 use sealift_provision::{PAGES, ProvisionError};
 use sealift_storage::Layout;
 
+/// What capsules can be granted: all but UDP, for which capsules would need
+/// sockets of their own here. What of the rest a board has nothing behind, it
+/// says itself.
+const OFFERED: Grants = Grants::LOG
+    .union(Grants::RNG)
+    .union(Grants::TIME)
+    .union(Grants::SENSORS)
+    .union(Grants::GPIO);
+
 /// What a board decides of its device.
 #[derive(Clone, Debug)]
 pub struct Plan<const N: usize> {
@@ -108,8 +117,7 @@ where
             trust: provision.trust,
             vendor_id: DEFAULT_VENDOR_ID,
             class_id: DEFAULT_CLASS_ID,
-            // What a board has nothing behind says so itself.
-            offered: Grants::ALL,
+            offered: OFFERED,
             limits: plan.limits,
         },
         policy,
