@@ -159,6 +159,9 @@ struct Run {
     fuel: Option<u64>,
 }
 
+/// A case, the length of its Wasm, and what came of it.
+type Column<'c> = (&'c Case, usize, Signed, Run);
+
 /// The table of the four cases, in Markdown; `folder` has the built capsules.
 ///
 /// # Errors
@@ -177,7 +180,7 @@ pub fn cases(folder: &Path) -> Result<String> {
         table += &format!(" `{}` |", case.name);
     }
     table += "\n|---|--:|--:|--:|--:|\n";
-    let mut row = |name: &str, value: &dyn Fn(&(&Case, usize, Signed, Run)) -> String| {
+    let mut row = |name: &str, value: &dyn Fn(&Column<'_>) -> String| {
         table += &format!("| {name} |");
         for column in &columns {
             table += &format!(" {} |", value(column));
