@@ -108,6 +108,11 @@ impl Failing {
     }
 }
 
+/// The responses that are kept for retransmissions have sequence numbers of
+/// OSCORE in them, which are up to two bytes longer after a thousand requests.
+/// A single byte that each failure loses would be a thousand.
+const LONGER_NUMBERS: usize = 16;
+
 #[test]
 fn after_a_thousand_failures_the_device_is_as_it_was() {
     let (starts, calls) = (in_the_start(), in_a_call());
@@ -129,6 +134,7 @@ fn after_a_thousand_failures_the_device_is_as_it_was() {
         failures = round();
     }
     let after = (in_use(), mappings());
-    assert_eq!(before.0, after.0, "bytes on the heap");
+    let grown = after.0.saturating_sub(before.0);
+    assert!(grown <= LONGER_NUMBERS, "{before:?} {after:?} bytes");
     assert!(after.1 <= before.1 + 1, "{before:?} {after:?}");
 }

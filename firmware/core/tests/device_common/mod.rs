@@ -3,6 +3,10 @@
     dead_code,
     reason = "each test file is a crate of its own and uses a part of this"
 )]
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "numbers of test data are small"
+)]
 
 #[path = "../capsule_common/mod.rs"]
 pub(crate) mod capsules;
