@@ -18,8 +18,8 @@ use crate::{build, setup};
 /// The targets, as in `fuzz/fuzz_targets`.
 pub(crate) const TARGETS: [&str; 4] = ["datagram", "inner", "edhoc", "oscore_differential"];
 
-/// The targets of which the test command runs some inputs: those without an open
-/// finding, which `fuzz/README.md` lists.
+/// The targets of which the test command runs some inputs: those that were fuzzed
+/// since their last finding; see `fuzz/README.md`.
 pub(crate) const SMOKE: [&str; 1] = ["datagram"];
 
 /// Inputs in the test command, for each target.

@@ -9,6 +9,7 @@ mod capsule;
 mod demo;
 mod foreign;
 mod fuzz;
+mod goodput;
 mod image;
 mod libcoap;
 mod mutants;
@@ -76,6 +77,8 @@ enum Command {
         /// Name of a threat, such as NET-4
         id: Option<String>,
     },
+    /// Goodput of the device beside aiocoap's server: a table of bench/README.md
+    Goodput,
     /// Builds the host tools, the native device and the capsules on the SDK
     Build,
     /// Builds all capsules, leaves target/capsules/NAME.wasm
@@ -111,6 +114,7 @@ fn main() -> ExitCode {
             minutes, target, ..
         } => fuzz::fuzz(minutes, target.as_deref()),
         Command::Threats { id } => threats::threats(id.as_deref()),
+        Command::Goodput => goodput::goodput(),
         Command::Build => build::everything(),
         Command::Capsules => build::capsules().and_then(|()| foreign::capsules()),
         Command::Trevm { folder } => trevm::trevm(&folder),
