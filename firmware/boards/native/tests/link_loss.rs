@@ -37,7 +37,7 @@ fn an_update_arrives_although_a_third_is_lost_each_way() {
     let bench = Bench::with_v1();
     let workshop = &bench.workshop;
     // Of which the translator makes a little more.
-    workshop.enlarge("thermometer-v2", "large", 25_000).unwrap();
+    workshop.enlarge("thermometer-v2", "large", 30_000).unwrap();
     for (seed, sequence) in (1..=2).zip(2..) {
         let sign = Sign {
             capsule: "large",

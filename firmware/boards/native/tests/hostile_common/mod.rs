@@ -81,8 +81,10 @@ impl Scene {
             std::fs::read(workshop.path(name)).unwrap()
         };
         let installed = sign("v1.suit", Sign::default());
+        // Blocks enough for the longest scene.
+        workshop.enlarge("thermometer-v2", "update", 4000).unwrap();
         let update = Sign {
-            capsule: "thermometer-v2",
+            capsule: "update",
             sequence: 2,
             ..Sign::default()
         };
