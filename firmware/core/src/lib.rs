@@ -48,6 +48,7 @@ mod response;
 mod route;
 mod sending;
 mod service;
+mod slots;
 mod streams;
 mod supervisor;
 mod turns;

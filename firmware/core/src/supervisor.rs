@@ -6,12 +6,12 @@ use alloc::vec::Vec;
 use core::fmt::{self, Debug};
 
 use embedded_storage::nor_flash::NorFlash;
-use sealift_manifest::{Kind, MAX_HEAD, Manifest, Payload, Verified};
+use sealift_manifest::Kind;
 use sealift_storage::{Error as StoreError, Lease, Phase, SlotId, SlotInfo, Store};
 use sealift_wire::Refusal;
 
 use crate::acceptance::Acceptance;
-use crate::capsule::{ArtifactBytes, Fault, Host, Mapping, Persistent, Quota, ReadError, Usage};
+use crate::capsule::{Fault, Host, Mapping, Persistent, Quota, Usage};
 use crate::refuse;
 use crate::turns::{Doing, Outcome, Turn};
 
@@ -21,7 +21,7 @@ pub(crate) const TRIES: u8 = 3;
 /// All components, their slots and their running capsules.
 pub(crate) struct Supervisor<F, H: Host, const N: usize, const W: usize> {
     pub(crate) store: Store<F, N, W>,
-    mapping: Option<Mapping>,
+    pub(crate) mapping: Option<Mapping>,
     pub(crate) acceptance: Acceptance,
     pub(crate) host: H,
     /// The time of the device, in milliseconds.
@@ -352,66 +352,6 @@ where
             }
             Failure::Fault(_) | Failure::TookTooLong => false,
         }
-    }
-
-    /// Puts the payload in `slot` to the proof: reads it, or looks at it where
-    /// it is, and checks it against its manifest.
-    ///
-    /// Whoever keeps the result keeps the slot [lent](Store::lend) as long.
-    pub(crate) fn payload(
-        &mut self,
-        vm: usize,
-        slot: SlotId,
-        manifest: &Verified<Manifest<'_>>,
-    ) -> Result<Verified<Payload<ArtifactBytes>>, Refusal> {
-        let name = self.name(vm);
-        let bytes = match self.in_place(vm, slot, manifest.payload_size) {
-            Some(bytes) => bytes,
-            None => self.read_payload(vm, slot, manifest.payload_size)?,
-        };
-        manifest
-            .admit(bytes)
-            .map_err(|error| refuse::because(name, &error, Refusal::WrongPayload))
-    }
-
-    fn in_place(&self, vm: usize, slot: SlotId, len: u32) -> Option<ArtifactBytes> {
-        let range = self.store.payload_range(vm, slot)?;
-        let end = range
-            .start
-            .checked_add(len)
-            .filter(|end| *end <= range.end)?;
-        self.mapping?.artifact(range.start..end)
-    }
-
-    fn read_payload(
-        &mut self,
-        vm: usize,
-        slot: SlotId,
-        len: u32,
-    ) -> Result<ArtifactBytes, Refusal> {
-        let name = self.name(vm);
-        let store = &mut self.store;
-        ArtifactBytes::read(len, |offset, piece| {
-            store.read_payload(vm, slot, offset, piece)
-        })
-        .map_err(|error| match error {
-            ReadError::Source(error) => refuse::store(name, &error),
-            // No fault of the payload, which stays where it is.
-            ReadError::NoMemory => refuse::because(name, &"no memory", Refusal::Internal),
-        })
-    }
-
-    /// Reads the head of the envelope in `slot` and verifies it.
-    pub(crate) fn head(&mut self, vm: usize, slot: SlotId) -> Result<Vec<u8>, Refusal> {
-        let name = self.name(vm);
-        let mut buffer = alloc::vec![0; MAX_HEAD];
-        let length = self
-            .store
-            .read_head(vm, slot, &mut buffer)
-            .map_err(|error| refuse::store(name, &error))?
-            .len();
-        buffer.truncate(length);
-        Ok(buffer)
     }
 
     /// Checks what is in `slot` and begins to start it.
