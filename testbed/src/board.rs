@@ -18,17 +18,26 @@ pub enum Board {
     Native,
     /// A Cortex-M4F: QEMU's mps2-an386.
     CortexM,
+    /// A 32-bit RISC-V: QEMU's virt.
+    Riscv,
 }
 
-/// What the flash of the emulated boards is made of.
+/// The flash of an emulated board.
+#[derive(Clone, Copy, Debug)]
+struct Flash {
+    /// Bytes of it.
+    len: usize,
+    /// Bytes of a page.
+    page: usize,
+}
+
 const ERASED: u8 = 0xff;
-const FLASH: usize = 1 << 20;
-/// Where the provisioning record belongs: behind the two pages of the identity.
-const RECORD: usize = 2 * 4096;
+/// The page of the provisioning record: behind the two of the identity.
+const RECORD: usize = 2;
 
 impl Board {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Native, Self::CortexM];
+    pub const ALL: [Self; 3] = [Self::Native, Self::CortexM, Self::Riscv];
 
     /// Its name on command lines and in [`BOARD`].
     #[must_use]
@@ -36,6 +45,7 @@ impl Board {
         match self {
             Self::Native => "native",
             Self::CortexM => "cortex-m",
+            Self::Riscv => "riscv",
         }
     }
 
@@ -63,7 +73,7 @@ impl Board {
     pub const fn target(self) -> &'static str {
         match self {
             Self::Native if cfg!(target_pointer_width = "64") => "pulley64",
-            Self::Native | Self::CortexM => "pulley32",
+            Self::Native | Self::CortexM | Self::Riscv => "pulley32",
         }
     }
 
@@ -81,6 +91,7 @@ impl Board {
         match self {
             Self::Native => programs.device.clone(),
             Self::CortexM => programs.images.join("sealift-qemu-cortex-m"),
+            Self::Riscv => programs.images.join("sealift-qemu-riscv"),
         }
     }
 
@@ -99,14 +110,31 @@ impl Board {
             program.display(),
             self.name()
         );
+        if let Some(flash) = self.flash()
+            && !options.flash.exists()
+        {
+            provisioned(flash, programs, options)?;
+        }
         match self {
             Self::Native => Ok(native(&program, options, listen)),
-            Self::CortexM => {
-                if !options.flash.exists() {
-                    provisioned(programs, options)?;
-                }
-                cortex_m(&program, options, listen)
-            }
+            Self::CortexM => cortex_m(&program, options, listen),
+            Self::Riscv => riscv(&program, options, listen),
+        }
+    }
+
+    /// Its flash, if somebody else has to make the file.
+    const fn flash(self) -> Option<Flash> {
+        match self {
+            Self::Native => None,
+            Self::CortexM => Some(Flash {
+                len: 1 << 20,
+                page: 4096,
+            }),
+            // As long as the whole bank: QEMU takes no other file.
+            Self::Riscv => Some(Flash {
+                len: 32 << 20,
+                page: 256 * 1024,
+            }),
         }
     }
 }
@@ -141,7 +169,7 @@ fn roles(options: &DeviceOptions) -> Vec<String> {
 }
 
 /// A flash as it leaves the factory: erased, but for the provisioning record.
-fn provisioned(programs: &Programs, options: &DeviceOptions) -> Result<()> {
+fn provisioned(flash: Flash, programs: &Programs, options: &DeviceOptions) -> Result<()> {
     let record = options.flash.with_extension("provision");
     let mut arguments: Vec<String> = vec!["provision".into()];
     arguments.extend(["--out".into(), record.display().to_string()]);
@@ -149,17 +177,24 @@ fn provisioned(programs: &Programs, options: &DeviceOptions) -> Result<()> {
     let folder = options.flash.parent().unwrap_or(Path::new("."));
     Outcome::of(&programs.updater, folder, &arguments)?.success()?;
     let record = fs::read(&record).context("no provisioning record")?;
-    let mut flash = vec![ERASED; FLASH];
-    let place = flash.get_mut(RECORD..RECORD + record.len());
+    let mut content = vec![ERASED; flash.len];
+    let start = RECORD * flash.page;
+    let place = content.get_mut(start..start + record.len());
     place.context("no room for it")?.copy_from_slice(&record);
-    fs::write(&options.flash, flash).context("cannot write the flash")
+    fs::write(&options.flash, content).context("cannot write the flash")
 }
 
-fn cortex_m(image: &Path, options: &DeviceOptions, listen: &str) -> Result<Command> {
+/// The file of the flash, for an argument of QEMU.
+fn flash_file(options: &DeviceOptions) -> Result<&str> {
     let flash = options.flash.to_str().context("a path that is not UTF-8")?;
     if flash.contains([',', ' ']) {
         bail!("{flash}: QEMU takes no path with a comma, and the board none with a space");
     }
+    Ok(flash)
+}
+
+fn cortex_m(image: &Path, options: &DeviceOptions, listen: &str) -> Result<Command> {
+    let flash = flash_file(options)?;
     let arguments = options.extra.iter();
     let arguments: String = arguments.map(|extra| format!(",arg={extra}")).collect();
     let mut command = Command::new("qemu-system-arm");
@@ -176,5 +211,35 @@ fn cortex_m(image: &Path, options: &DeviceOptions, listen: &str) -> Result<Comma
         .arg(image)
         .stdout(Stdio::piped())
         .stderr(Stdio::inherit());
+    Ok(command)
+}
+
+fn riscv(image: &Path, options: &DeviceOptions, listen: &str) -> Result<Command> {
+    let flash = flash_file(options)?;
+    let mut command = Command::new("qemu-system-riscv32");
+    command
+        // No floating point: the image is for a core that has none.
+        .args(["-machine", "virt", "-cpu", "rv32,f=off,d=off"])
+        .args(["-display", "none"])
+        .args(["-monitor", "none", "-serial", "stdio"])
+        .args(["-global", "virtio-mmio.force-legacy=false"])
+        .args(["-device", "virtio-rng-device"])
+        .arg("-drive")
+        .arg(format!("if=pflash,unit=1,format=raw,file={flash}"))
+        .arg("-netdev")
+        .arg(format!("user,id=net,hostfwd=udp:{listen}-:5683"))
+        .args(["-device", "virtio-net-device,netdev=net"])
+        // As what is started first: QEMU loads no `-kernel` where there is a
+        // second flash bank.
+        .arg("-bios")
+        .arg(image)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit());
+    for extra in &options.extra {
+        let (name, value) = extra.split_once('=').context("an argument NAME=VALUE")?;
+        command
+            .arg("-fw_cfg")
+            .arg(format!("name=opt/sealift/{name},string={value}"));
+    }
     Ok(command)
 }

@@ -26,6 +26,13 @@ static CORTEX_M: Image = Image {
     emulator: ("qemu-system-arm", "qemu-system-arm"),
 };
 
+static RISCV: Image = Image {
+    package: "sealift-qemu-riscv",
+    folder: "firmware/boards/qemu-riscv",
+    target: setup::RISCV,
+    emulator: ("qemu-system-misc", "qemu-system-riscv32"),
+};
+
 /// The image of a board, and the emulator that runs it; nothing for the native
 /// board.
 pub(crate) fn build(board: Board) -> Result<()> {
@@ -37,6 +44,7 @@ pub(crate) fn of(board: Board) -> Option<&'static Image> {
     match board {
         Board::Native => None,
         Board::CortexM => Some(&CORTEX_M),
+        Board::Riscv => Some(&RISCV),
     }
 }
 

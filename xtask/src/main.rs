@@ -41,7 +41,8 @@ struct Arguments {
 enum Command {
     /// The main job, from nothing: sign, send, run, break, go back
     Demo {
-        /// The device: native, a Linux process, or cortex-m, a Cortex-M4F in QEMU
+        /// The device: native, a Linux process; cortex-m, a Cortex-M4F in QEMU; or
+        /// riscv, a 32-bit RISC-V in QEMU
         #[arg(long, value_name = "BOARD", default_value = "native", value_parser = board)]
         board: Board,
     },

@@ -15,6 +15,8 @@ use crate::{build, image};
 
 /// Requests to a capsule after which memory is looked at.
 const REQUESTS: usize = 1000;
+/// What a board says in its log of the memory that it has used.
+const MEMORY: &str = "memory: heap";
 
 /// The most that an image may take, in bytes: `ceilings.toml` of a board.
 #[derive(Debug, Deserialize)]
@@ -98,6 +100,10 @@ fn sections(file: &object::File<'_>) -> Result<Sections> {
         if sh_flags & u64::from(object::elf::SHF_ALLOC) == 0 {
             continue;
         }
+        // What is left of the RAM, which is measured otherwise.
+        if section.name() == Ok(".stack") {
+            continue;
+        }
         let place = match section.kind() {
             SectionKind::Text => &mut sections.code,
             SectionKind::Data => &mut sections.initialised,
@@ -119,6 +125,7 @@ fn sections(file: &object::File<'_>) -> Result<Sections> {
 fn drive(board: Board) -> Result<Vec<(&'static str, Peaks)>> {
     let workshop = Workshop::furnished_for(board)?;
     let device = workshop.device()?;
+    device.wait_for(MEMORY)?;
     let mut moments = vec![("after the start", peaks(&device)?)];
     let mut op = RawPeer::new(&workshop, &device, "op")?;
     op.connect()?;
@@ -158,7 +165,7 @@ fn peaks(device: &Device) -> Result<Peaks> {
     device.wait_for("memory: heap")?;
     std::thread::sleep(SETTLED);
     let log = device.log();
-    let line = log.lines().rfind(|line| line.contains("memory: heap"));
+    let line = log.lines().rfind(|line| line.contains(MEMORY));
     let line = line.context("the log says nothing of memory")?;
     let after = |words: &str| {
         let (_, rest) = line.split_once(words).context(line.to_owned())?;
