@@ -1,11 +1,12 @@
 //! Building the images of microcontroller boards.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result};
 use testbed::Board;
 
-use crate::run::{root, run, say, target};
+use crate::run::{cargo, root, run, say, target};
 use crate::setup;
 
 /// An image: how it is built, and what runs it.
@@ -55,9 +56,23 @@ impl Image {
         setup::rust_target(self.target)?;
         setup::rust_source()?;
         say(&format!("building {} for {}", self.package, self.target));
-        let folder = target().join("boards");
-        run(self.cargo("build")?.arg("--target-dir").arg(&folder))?;
-        let built = folder.join(self.target).join("release").join(self.package);
+        // The standard library is built with it, for size, and a panic is
+        // nothing but an undefined instruction: that takes a fifth off the
+        // image. Both are unstable options, which the pinned stable compiler
+        // takes with RUSTC_BOOTSTRAP.
+        run(self
+            .cargo("build")
+            .env("RUSTC_BOOTSTRAP", "1")
+            .args(["-Zbuild-std=core,alloc"])
+            .args(["-Zbuild-std-features=optimize_for_size", "--config"])
+            .arg(format!(
+                "target.{}.rustflags=['-Zunstable-options', '-Cpanic=immediate-abort']",
+                self.target
+            )))?;
+        let built = folder()
+            .join(self.target)
+            .join("release")
+            .join(self.package);
         let images = target().join("images");
         std::fs::create_dir_all(&images).context("cannot make target/images")?;
         std::fs::copy(&built, images.join(self.package))
@@ -65,25 +80,27 @@ impl Image {
         Ok(())
     }
 
-    /// A command of cargo for this image.
-    ///
-    /// The standard library is built with it, for size, and a panic is nothing
-    /// but an undefined instruction: that takes a fifth off the image. Both are
-    /// unstable options, which the pinned stable compiler takes with
-    /// `RUSTC_BOOTSTRAP`.
-    fn cargo(&self, command: &str) -> Result<Command> {
-        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    /// Clippy on the board and what boards share.
+    pub(crate) fn lint(&self) -> Result<()> {
+        setup::rust_target(self.target)?;
+        run(self
+            .cargo("clippy")
+            .args(["--package", "sealift-mcu", "--", "-D", "warnings"]))
+    }
+
+    /// A command of cargo for this board.
+    fn cargo(&self, command: &str) -> Command {
+        let mut cargo = cargo();
         cargo
             .current_dir(root().join("firmware/boards"))
-            .env("RUSTC_BOOTSTRAP", "1")
             .args([command, "--locked", "--release", "--package", self.package])
-            .args(["--target", self.target])
-            .args(["-Zbuild-std=core,alloc"])
-            .args(["-Zbuild-std-features=optimize_for_size", "--config"])
-            .arg(format!(
-                "target.{}.rustflags=['-Zunstable-options', '-Cpanic=immediate-abort']",
-                self.target
-            ));
-        Ok(cargo)
+            .args(["--target", self.target, "--target-dir"])
+            .arg(folder());
+        cargo
     }
+}
+
+/// Where boards are built.
+fn folder() -> PathBuf {
+    target().join("boards")
 }

@@ -7,6 +7,7 @@
 mod build;
 mod capsule;
 mod demo;
+mod floats;
 mod foreign;
 mod fuzz;
 mod goodput;

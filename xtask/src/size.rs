@@ -11,7 +11,7 @@ use testbed::{Board, Code, Device, RawPeer, Sign, Workshop};
 
 use crate::image::Image;
 use crate::run::{root, say, target};
-use crate::{build, image};
+use crate::{build, floats, image};
 
 /// Requests to a capsule after which memory is looked at.
 const REQUESTS: usize = 1000;
@@ -63,6 +63,9 @@ pub(crate) fn held(board: Board, image: &Image) -> Result<()> {
     let ceilings: Ceilings = toml::from_str(&text)?;
     let bytes = fs::read(target().join("images").join(image.package))?;
     let file = object::File::parse(&*bytes)?;
+    if file.architecture() == object::Architecture::Arm {
+        floats::stay_where_they_are(&file)?;
+    }
     let sections = sections(&file)?;
     say(&format!("driving the board {}", board.name()));
     let moments = drive(board)?;

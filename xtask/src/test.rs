@@ -173,6 +173,9 @@ const SCENARIOS: [&str; 5] = ["pipeline", "refused", "contained", "kill", "watch
 
 /// The same demo and the same scenarios against the image of a board.
 fn on_board(board: Board, count: &mut Count) -> Result<()> {
+    if let Some(image) = image::of(board) {
+        count.check(&format!("clippy: {}", board.name()), || image.lint());
+    }
     let mut built = false;
     count.check(&format!("the demo, on the board {}", board.name()), || {
         demo::demo(board)?;
