@@ -234,8 +234,8 @@ fn smoke(fixtures: &Path, count: &mut Count) {
         count.skipped += 1 + fuzz::SMOKE.len();
     }
     if let Some(smoke) = smoke {
-        for name in fuzz::SMOKE {
-            count.check(&format!("fuzzing: {name}"), || smoke.run(name));
+        for (name, inputs) in fuzz::SMOKE {
+            count.check(&format!("fuzzing: {name}"), || smoke.run(name, inputs));
         }
     }
 }
