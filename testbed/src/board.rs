@@ -86,6 +86,15 @@ impl Board {
         }
     }
 
+    /// Bytes of an erase page of its flash.
+    #[must_use]
+    pub const fn page(self) -> usize {
+        match self.flash() {
+            None => 4096,
+            Some(flash) => flash.page,
+        }
+    }
+
     /// What is run: the device, or the image.
     pub(crate) fn program(self, programs: &Programs) -> PathBuf {
         match self {
@@ -235,11 +244,11 @@ fn riscv(image: &Path, options: &DeviceOptions, listen: &str) -> Result<Command>
         .arg(image)
         .stdout(Stdio::piped())
         .stderr(Stdio::inherit());
-    for extra in &options.extra {
-        let (name, value) = extra.split_once('=').context("an argument NAME=VALUE")?;
-        command
-            .arg("-fw_cfg")
-            .arg(format!("name=opt/sealift/{name},string={value}"));
+    if !options.extra.is_empty() {
+        // Beside a flash bank, QEMU starts no kernel, and tells the board what
+        // belongs to one.
+        command.arg("-kernel").arg(image);
+        command.arg("-append").arg(options.extra.join(" "));
     }
     Ok(command)
 }

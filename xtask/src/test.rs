@@ -152,6 +152,7 @@ pub(crate) fn test() -> Result<()> {
     count_tests(&mut tests, &mut count)?;
     count.check("the demo", || demo::demo(Board::Native));
     on_board(Board::CortexM, &mut count)?;
+    on_board(Board::Riscv, &mut count)?;
     smoke(&fixtures, &mut count);
 
     let Count {

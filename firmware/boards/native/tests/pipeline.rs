@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Bench, V1, V2, v2};
-use testbed::Sign;
+use testbed::{Board, Sign};
 
 #[test]
 fn a_capsule_is_installed_runs_and_is_confirmed() {
@@ -79,8 +79,12 @@ fn a_transfer_survives_a_kill_of_the_device_from_its_last_whole_page() {
     let bench = bench.restart();
     bench.answers(V1);
     let said = bench.op(&["push", "v2.suit", "--block-size", "256"]);
-    // 1,024 bytes for the envelope's head, then payload, in pages of 4,096.
-    assert!(said.contains("resuming at 7168"), "{said}");
+    // 1,024 bytes for the envelope's head, then payload, in pages: of 4,096
+    // bytes, or such that the first is not full yet.
+    match Board::chosen().unwrap().page() {
+        4096 => assert!(said.contains("resuming at 7168"), "{said}"),
+        _ => assert!(!said.contains("resuming"), "{said}"),
+    }
     bench.answers(V2);
 }
 

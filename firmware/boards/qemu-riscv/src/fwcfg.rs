@@ -1,4 +1,5 @@
-//! What QEMU was told on its command line for the board, by its fw_cfg device.
+//! What QEMU was told on its command line for the board, by its fw_cfg device:
+//! the words of `-append`.
 
 use crate::registers::Peripheral::FwCfg;
 
@@ -6,27 +7,21 @@ const DATA: u32 = 0;
 const SELECTOR: u32 = 8;
 
 const SIGNATURE: u16 = 0x00;
-const DIRECTORY: u16 = 0x19;
-/// Bytes of a name in the directory, which ends with a zero.
-const NAME: usize = 56;
+const COMMAND_LINE: u16 = 0x15;
+/// As much as is looked at.
+const LONGEST: usize = 256;
 
-/// Whether there was `-fw_cfg name=NAME,...`.
-pub(crate) fn is_given(name: &str) -> bool {
+/// Whether this word is in the command line.
+pub(crate) fn is_given(word: &str) -> bool {
     select(SIGNATURE);
     if bytes() != *b"QEMU" {
         return false;
     }
-    select(DIRECTORY);
-    let files = u32::from_be_bytes(bytes());
-    for _ in 0..files {
-        // Size, selector, and nothing.
-        let _: [u8; 8] = bytes();
-        let file: [u8; NAME] = bytes();
-        if file.split(|byte| *byte == 0).next() == Some(name.as_bytes()) {
-            return true;
-        }
-    }
-    false
+    // Behind the end, and where there is none, it reads as zeros.
+    select(COMMAND_LINE);
+    let line: [u8; LONGEST] = bytes();
+    let mut words = line.split(|byte| matches!(byte, 0 | b' '));
+    words.any(|given| given == word.as_bytes())
 }
 
 fn select(item: u16) {

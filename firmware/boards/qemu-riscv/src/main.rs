@@ -89,7 +89,7 @@ async fn main(spawner: Spawner) {
         Err(_) => start::stop("the network's task does not start"),
     }
     // For the test of the watchdog: a main loop that never comes round.
-    let hangs = fwcfg::is_given("opt/sealift/hang");
+    let hangs = fwcfg::is_given("hang=yes");
     let alive = move || {
         if hangs {
             loop {
