@@ -10,8 +10,14 @@ impl<const SESSIONS: usize, const PENDING: usize, const PEERS: usize, const REPL
 {
     /// Adds a session with this peer, as a key exchange does that is finished
     /// now. A context that was used before would repeat nonces: not for anything
-    /// that ships.
+    /// that ships. In a key exchange the server chooses an identifier that nobody
+    /// has; here, who has the one that is given loses it.
     pub fn preset(&mut self, now_ms: u64, peer: PeerIndex, context: SecurityContext) -> SessionId {
+        let id = context.recipient_id();
+        self.sessions
+            .retain(|session| session.context.recipient_id() != id);
+        self.pending
+            .retain(|half| half.responder.c_r().as_slice() != id);
         let finished = Finished {
             peer,
             context,
