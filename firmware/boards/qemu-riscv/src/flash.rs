@@ -74,7 +74,7 @@ impl BoardFlash {
 
     /// Whether the answers to the query are the expected ones.
     fn kind(&self) -> Result<bool, FlashError> {
-        let size = (nor::LEN / 2).trailing_zeros() as u16;
+        let [size, ..] = (nor::LEN / 2).trailing_zeros().to_le_bytes();
         let blocks = nor::LEN / BLOCK - 1;
         let block = BLOCK / 2 / 256;
         let [blocks_low, blocks_high, ..] = blocks.to_le_bytes();
@@ -88,7 +88,7 @@ impl BoardFlash {
             (0x14, 0),
             // Size of a chip as a power of 2, and one kind of blocks: how many
             // but one, of how often 256 bytes.
-            (0x27, size),
+            (0x27, u16::from(size)),
             (0x2c, 1),
             (0x2d, u16::from(blocks_low)),
             (0x2e, u16::from(blocks_high)),
