@@ -30,7 +30,7 @@ const PAYLOADS: [(&str, Use); 11] = [
     ("async-bindings", Use::Endless),
     ("gpio", Use::Endless),
     ("sensors", Use::Endless),
-    ("simple-updates-1", Use::Endless),
+    ("simple-updates-1", Use::Run("")),
     ("simple-updates-2", Use::Endless),
     (
         "persistent-no-bindings",
