@@ -1,5 +1,5 @@
-//! `cargo xtask bench`: the tables of `bench/README.md` that need more than
-//! counting in a simulator: instructions, by Valgrind, and goodput.
+//! `cargo xtask bench`: the table of `bench/README.md` of what a request costs:
+//! instructions by Valgrind, heap and stack by the recorder itself.
 
 use std::fs;
 use std::path::Path;
@@ -8,107 +8,74 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 
 use crate::run::{cargo, line, run, say, target};
-use crate::{fuzz, goodput, setup};
+use crate::{fuzz, setup};
 
-/// The function whose instructions are counted.
-const COUNTED: &str = "*replay*counted*";
+/// The function whose instructions are counted, as Valgrind writes its name.
+const COUNTED: &str = "sealift_cost::replay::counted*";
+/// What the fixtures are translated for.
+const HOST: &str = "x86_64-unknown-linux-gnu";
 
-/// A machine that the device core is counted on, and its payloads' target.
-const MACHINES: [Machine; 2] = [
-    Machine {
-        what: "32 bits",
-        target: "i686-unknown-linux-gnu",
-        pulley: "pulley32",
-    },
-    Machine {
-        what: "64 bits",
-        target: "x86_64-unknown-linux-gnu",
-        pulley: "pulley64",
-    },
-];
-
-struct Machine {
-    what: &'static str,
-    target: &'static str,
-    pulley: &'static str,
+/// What a recording takes of the memory, in bytes.
+struct Memory {
+    /// The device without its heap.
+    fixed: u64,
+    /// The most heap before a step.
+    rest: u64,
+    /// The most heap beyond that.
+    more: u64,
+    /// The most stack.
+    stack: u64,
 }
 
-/// A row, measured on one machine.
-struct Cost {
-    what: String,
-    times: u64,
-    instructions: u64,
-    /// Bytes of the device without its heap; heap at rest; more heap; stack.
-    memory: [u64; 4],
-}
-
-/// Measures everything, and prints the tables.
+/// Measures, and prints the table.
 ///
 /// # Errors
 ///
 /// Where something does not build or run.
 pub(crate) fn bench() -> Result<()> {
-    setup::valgrind()?;
-    let machines: Vec<_> = MACHINES
-        .iter()
-        .map(|machine| Ok((machine, costs(machine)?)))
-        .collect::<Result<_>>()?;
-    let [(narrow, costs), (wide, others)] = &machines[..] else {
-        unreachable!("as many as there are machines");
-    };
-    println!(
-        "| | instructions, {} | instructions, {} | heap, bytes | stack, bytes |",
-        narrow.what, wide.what
-    );
-    println!("|---|--:|--:|--:|--:|");
-    for (cost, other) in costs.iter().zip(others) {
-        let [.., more, stack] = cost.memory;
-        println!(
-            "| {} | {} | {} | {more} | {stack} |",
-            cost.what,
-            thousands(cost.instructions / cost.times),
-            thousands(other.instructions / other.times),
-        );
-    }
-    let [fixed, ..] = costs.first().map(|cost| cost.memory).unwrap_or_default();
-    let rest = costs.iter().map(|cost| cost.memory[1]).max();
-    println!("\nThe device without its heap: {fixed} bytes; the most heap at rest: {rest:?}.");
-    goodput::goodput()
-}
-
-/// Builds the recorder and the device for a machine, records, and counts.
-fn costs(machine: &Machine) -> Result<Vec<Cost>> {
-    setup::rust_target(machine.target)?;
-    let signed = fuzz::signed(&format!("bench/{}", machine.pulley), machine.pulley)?;
-    say(&format!("building the device core for {}", machine.target));
+    setup::linker()?;
+    setup::packages(&["valgrind"], || setup::on_path("valgrind"))?;
+    setup::rust_target(HOST)?;
+    let signed = fuzz::fixtures()?;
+    say("building the device core and its recorder");
+    // Lines, so that callgrind_annotate can say where the instructions are.
     run(cargo()
-        .args(["build", "--locked", "--release", "-p", "sealift-bench"])
-        .args(["--bin", "cost", "--target", machine.target]))?;
-    let program = target().join(machine.target).join("release/cost");
-    let folder = target().join("bench").join(machine.target);
+        .args(["build", "--locked", "--release", "-p", "sealift-cost"])
+        .args(["--target", HOST])
+        .env("CARGO_PROFILE_RELEASE_DEBUG", "line-tables-only"))?;
+    let program = target().join(HOST).join("release/sealift-cost");
+    let folder = target().join("cost");
     fs::create_dir_all(&folder).context("cannot make a folder for recordings")?;
+    say("recording and counting");
     let listed = said(
         Command::new(&program)
             .arg("record")
             .args([&signed, &folder]),
     )?;
-    let mut costs = Vec::new();
+    println!("\n| | instructions | heap at rest, bytes | more heap, bytes | stack, bytes |");
+    println!("|---|--:|--:|--:|--:|");
+    let mut fixed = 0;
     for row in listed.lines() {
-        let mut fields = row.split('\t');
+        let mut fields = row.splitn(3, '\t');
         let mut next = || fields.next().context("a row of less than three fields");
-        let (name, times, what) = (next()?, next()?.parse()?, next()?.to_owned());
-        say(&format!("counting: {what}"));
-        costs.push(Cost {
-            what,
-            times,
-            instructions: instructions(&program, &folder, name)?,
-            memory: memory(&program, &folder.join(name))?,
-        });
+        let (name, times, what) = (next()?, next()?.parse::<u64>()?, next()?);
+        ensure!(times > 0, "{name} never happens");
+        let each = instructions(&program, &folder, name)? / times;
+        let memory = memory(&program, &folder.join(name))?;
+        fixed = memory.fixed;
+        println!(
+            "| {what} | {} | {} | {} | {} |",
+            thousands(each),
+            thousands(memory.rest),
+            thousands(memory.more),
+            thousands(memory.stack),
+        );
     }
-    Ok(costs)
+    println!("\nThe device without its heap: {} bytes.", thousands(fixed));
+    Ok(())
 }
 
-/// Counts the instructions of a recording.
+/// Counts the instructions of a recording; leaves a profile beside it.
 fn instructions(program: &Path, folder: &Path, name: &str) -> Result<u64> {
     let profile = folder.join(format!("{name}.callgrind"));
     let mut command = Command::new("valgrind");
@@ -131,17 +98,25 @@ fn instructions(program: &Path, folder: &Path, name: &str) -> Result<u64> {
     let collected = said
         .lines()
         .find_map(|line| line.split_once("Collected : "));
-    let (_, collected) = collected.context("Valgrind has counted nothing")?;
-    Ok(collected.trim().parse()?)
+    let (_, collected) = collected.context("Valgrind does not say what it counted")?;
+    let collected = collected.trim().parse()?;
+    ensure!(collected > 0, "Valgrind saw nothing named {COUNTED}");
+    Ok(collected)
 }
 
-fn memory(program: &Path, recording: &Path) -> Result<[u64; 4]> {
+fn memory(program: &Path, recording: &Path) -> Result<Memory> {
     let listed = said(Command::new(program).arg("memory").arg(recording))?;
     let fields: Vec<u64> = listed
         .split_whitespace()
         .map(str::parse)
         .collect::<Result<_, _>>()?;
-    fields.try_into().ok().context("not four fields")
+    let [fixed, rest, more, stack] = fields.try_into().ok().context("not four fields")?;
+    Ok(Memory {
+        fixed,
+        rest,
+        more,
+        stack,
+    })
 }
 
 /// What a program prints.

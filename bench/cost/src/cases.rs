@@ -12,10 +12,10 @@ use crate::peer::Recorder;
 use crate::steps::{Event, Step};
 
 /// Block sizes, as exponents of the Block options: 64 to 1024 bytes.
-pub const SIZES: [u8; 5] = [2, 3, 4, 5, 6];
+const SIZES: [u8; 5] = [2, 3, 4, 5, 6];
 /// Payload bytes that are counted at each block size: eight erase pages, and with
 /// them what the store does once for each page.
-pub const WINDOW: usize = 32 * 1024;
+const WINDOW: usize = 32 * 1024;
 /// A payload that is longer than that, so that it is not complete then.
 const PAYLOAD: usize = 40_000;
 /// How often what is short happens.
@@ -77,7 +77,7 @@ pub fn all(signed: &Signed) -> Result<Vec<Case>> {
         envelope()?,
     ];
     for szx in SIZES.into_iter().rev() {
-        cases.push(blocks(szx)?.0);
+        cases.push(blocks(szx)?);
     }
     cases.extend([
         last_block(signed)?,
@@ -88,15 +88,6 @@ pub fn all(signed: &Signed) -> Result<Vec<Case>> {
         unprotected()?,
     ]);
     Ok(cases)
-}
-
-/// Bytes of UDP payload that go to the device and come from it for
-/// [`WINDOW`] bytes of payload, for each of [`SIZES`].
-///
-/// # Errors
-/// As [`all`].
-pub fn wire() -> Result<Vec<(usize, usize)>> {
-    SIZES.into_iter().map(|szx| Ok(blocks(szx)?.1)).collect()
 }
 
 fn case(name: &str, what: &str, times: u32, recorder: Recorder) -> Case {
@@ -162,8 +153,8 @@ fn envelope() -> Result<Case> {
     Ok(case("envelope", what, 1, recorder))
 }
 
-/// Blocks of a payload, and the bytes on the wire.
-fn blocks(szx: u8) -> Result<(Case, (usize, usize))> {
+/// Blocks of a payload.
+fn blocks(szx: u8) -> Result<Case> {
     let mut recorder = Recorder::new(&[fake_key()?])?;
     recorder.connect()?;
     recorder.block(ENVELOPE, &promise()?, 0, 6, Code::CHANGED)?;
@@ -178,10 +169,9 @@ fn blocks(szx: u8) -> Result<(Case, (usize, usize))> {
     for num in 1..=count {
         send(&mut recorder, num)?;
     }
-    let bytes = recorder.bytes;
     let what = format!("payload block of {size} bytes, written to flash");
     let name = format!("block-{size}");
-    Ok((case(&name, &what, u32::try_from(count)?, recorder), bytes))
+    Ok(case(&name, &what, u32::try_from(count)?, recorder))
 }
 
 /// Installs the capsule, and counts its last block.

@@ -12,4 +12,3 @@ pub mod replay;
 pub mod stack;
 pub mod steps;
 pub mod unit;
-pub mod wire;
