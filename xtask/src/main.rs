@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+mod bench;
 mod build;
 mod capsule;
 mod demo;
@@ -79,6 +80,8 @@ enum Command {
         /// Name of a threat, such as NET-4
         id: Option<String>,
     },
+    /// What a request costs the device, by Valgrind: a table of bench/README.md
+    Bench,
     /// Goodput of the device beside aiocoap's server: a table of bench/README.md
     Goodput,
     /// Builds the host tools, the native device and the capsules on the SDK
@@ -116,6 +119,7 @@ fn main() -> ExitCode {
             minutes, target, ..
         } => fuzz::fuzz(minutes, target.as_deref()),
         Command::Threats { id } => threats::threats(id.as_deref()),
+        Command::Bench => bench::bench(),
         Command::Goodput => goodput::goodput(),
         Command::Build => build::everything(),
         Command::Capsules => build::capsules().and_then(|()| foreign::capsules()),

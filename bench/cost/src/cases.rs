@@ -1,0 +1,312 @@
+//! What is counted: one recording for each row of the table.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use ed25519_compact::{KeyPair, Seed};
+use sealift_engine::{DEFAULT_CLASS_ID, DEFAULT_VENDOR_ID, HOST};
+use sealift_manifest::{Grants, InvokeSpec, Kind, ManifestSpec, PublicKey, Sign, build_envelope};
+use sealift_oscore::coap::{Code, Message};
+
+use crate::peer::Recorder;
+use crate::steps::{Event, Step};
+
+/// Block sizes, as exponents of the Block options: 64 to 1024 bytes.
+const SIZES: [u8; 5] = [2, 3, 4, 5, 6];
+/// Payload bytes that are counted at each block size: eight erase pages, and with
+/// them what the store does once for each page.
+const WINDOW: usize = 32 * 1024;
+/// A payload that is longer than that, so that it is not complete then.
+const PAYLOAD: usize = 40_000;
+/// How often what is short happens.
+const OFTEN: u32 = 10;
+
+const ENVELOPE: &str = "vm-control/vm1";
+const PAYLOAD_PATH: &str = "vm-control/vm1/payload";
+
+/// One row of the table.
+pub struct Case {
+    /// Name of its file.
+    pub name: String,
+    /// What is counted.
+    pub what: String,
+    /// How often that happens.
+    pub times: u32,
+    /// The recording.
+    pub steps: Vec<Step>,
+    /// What the device sent at each step.
+    pub sent: Vec<Vec<u8>>,
+}
+
+/// What the translator has signed.
+pub struct Signed {
+    key: PublicKey,
+    /// The envelope of `thermometer`, with its payload.
+    capsule: Vec<u8>,
+}
+
+impl Signed {
+    /// Reads `translator.pub` and `active.suit`.
+    ///
+    /// # Errors
+    /// Where they are not there.
+    pub fn read(folder: &Path) -> Result<Self> {
+        let file = |name: &str| {
+            let path = folder.join(name);
+            std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))
+        };
+        let key = String::from_utf8(file("translator.pub")?)?;
+        let key = ed25519_compact::PublicKey::from_pem(&key).map_err(|error| anyhow!("{error}"))?;
+        Ok(Self {
+            key: PublicKey::from_bytes(&key)?,
+            capsule: file("active.suit")?,
+        })
+    }
+}
+
+/// All rows, in their order.
+///
+/// # Errors
+/// Where a device does not do what it should.
+pub fn all(signed: &Signed) -> Result<Vec<Case>> {
+    let mut cases = vec![
+        exchange()?,
+        first_message()?,
+        status()?,
+        again()?,
+        envelope()?,
+    ];
+    for szx in SIZES.into_iter().rev() {
+        cases.push(blocks(szx)?);
+    }
+    cases.extend([
+        last_block(signed)?,
+        start(signed)?,
+        call(signed)?,
+        under_pressure()?,
+        forged()?,
+        unprotected()?,
+    ]);
+    Ok(cases)
+}
+
+fn case(name: &str, what: &str, times: u32, recorder: Recorder) -> Case {
+    Case {
+        name: name.into(),
+        what: what.into(),
+        times,
+        steps: recorder.steps,
+        sent: recorder.sent,
+    }
+}
+
+fn exchange() -> Result<Case> {
+    let mut recorder = Recorder::new(&[])?;
+    recorder.counted = true;
+    for _ in 0..4 {
+        recorder.connect()?;
+        recorder.ask(Code::GET, "vm-control", None, Code::CONTENT)?;
+    }
+    let what = "key exchange and a first request";
+    Ok(case("exchange", what, 4, recorder))
+}
+
+fn first_message() -> Result<Case> {
+    let mut recorder = Recorder::new(&[])?;
+    let (_, message_1) = recorder.message_1()?;
+    recorder.counted = true;
+    let (code, _) = recorder.post(1, &message_1)?;
+    ensure!(code == Code::CHANGED, "{code}");
+    Ok(case("message-1", "message_1 of it", 1, recorder))
+}
+
+fn status() -> Result<Case> {
+    let mut recorder = Recorder::new(&[])?;
+    recorder.connect()?;
+    recorder.counted = true;
+    for _ in 0..OFTEN {
+        recorder.ask(Code::GET, "vm-control", None, Code::CONTENT)?;
+    }
+    Ok(case("status", "status request", OFTEN, recorder))
+}
+
+fn again() -> Result<Case> {
+    let mut recorder = Recorder::new(&[])?;
+    recorder.connect()?;
+    let request = recorder.ask(Code::GET, "vm-control", None, Code::CONTENT)?;
+    recorder.counted = true;
+    for _ in 0..OFTEN {
+        let same = recorder.send(1, &request)?;
+        ensure!(!same.is_empty(), "no answer");
+    }
+    let what = "the same request again, answered from memory";
+    Ok(case("again", what, OFTEN, recorder))
+}
+
+fn envelope() -> Result<Case> {
+    let head = promise()?;
+    let mut recorder = Recorder::new(&[fake_key()?])?;
+    recorder.connect()?;
+    recorder.counted = true;
+    recorder.block(ENVELOPE, &head, 0, 6, Code::CHANGED)?;
+    let what = "envelope, with its signature verified";
+    Ok(case("envelope", what, 1, recorder))
+}
+
+/// Blocks of a payload.
+fn blocks(szx: u8) -> Result<Case> {
+    let mut recorder = Recorder::new(&[fake_key()?])?;
+    recorder.connect()?;
+    recorder.block(ENVELOPE, &promise()?, 0, 6, Code::CHANGED)?;
+    let payload = [0x7f; PAYLOAD];
+    let size = 16 << szx;
+    let send = |recorder: &mut Recorder, num| {
+        recorder.block(PAYLOAD_PATH, &payload, num, szx, Code::CHANGED)
+    };
+    send(&mut recorder, 0)?;
+    recorder.counted = true;
+    let count = WINDOW / size;
+    for num in 1..=count {
+        send(&mut recorder, num)?;
+    }
+    let what = format!("payload block of {size} bytes, written to flash");
+    let name = format!("block-{size}");
+    Ok(case(&name, &what, u32::try_from(count)?, recorder))
+}
+
+/// Installs the capsule, and counts its last block.
+fn last_block(signed: &Signed) -> Result<Case> {
+    let recorder = installed(signed, true)?;
+    let what = "last block: payload verified, activated, started";
+    Ok(case("last-block", what, 1, recorder))
+}
+
+fn start(signed: &Signed) -> Result<Case> {
+    let mut recorder = installed(signed, false)?;
+    recorder.counted = true;
+    recorder.boot()?;
+    let what = "start of the device: verified again, started";
+    Ok(case("start", what, 1, recorder))
+}
+
+fn call(signed: &Signed) -> Result<Case> {
+    let mut recorder = installed(signed, false)?;
+    recorder.counted = true;
+    for _ in 0..OFTEN {
+        recorder.ask(Code::GET, "vm1/temperature", None, Code::CONTENT)?;
+    }
+    let what = "request handled by `thermometer`";
+    Ok(case("call", what, OFTEN, recorder))
+}
+
+fn under_pressure() -> Result<Case> {
+    let mut recorder = Recorder::new(&[])?;
+    let begin = |recorder: &mut Recorder, host| {
+        let (_, message_1) = recorder.message_1()?;
+        recorder.post(host, &message_1).map(|(code, _)| code)
+    };
+    // Half of the places.
+    for host in [11, 12] {
+        ensure!(begin(&mut recorder, host)? == Code::CHANGED, "refused");
+    }
+    recorder.counted = true;
+    for host in (13..).take(OFTEN as usize) {
+        let code = begin(&mut recorder, host)?;
+        ensure!(code == Code::UNAUTHORIZED, "not asked for an Echo: {code}");
+    }
+    let what = "message_1 under pressure: asked for an Echo";
+    Ok(case("pressure", what, OFTEN, recorder))
+}
+
+fn forged() -> Result<Case> {
+    let mut recorder = Recorder::new(&[fake_key()?])?;
+    recorder.connect()?;
+    recorder.block(ENVELOPE, &promise()?, 0, 6, Code::CHANGED)?;
+    // A genuine block that did not arrive, but a damaged one.
+    let mut thief = Recorder::new(&[fake_key()?])?;
+    thief.connect()?;
+    thief.block(ENVELOPE, &promise()?, 0, 6, Code::CHANGED)?;
+    thief.block(PAYLOAD_PATH, &[0x7f; PAYLOAD], 0, 6, Code::CHANGED)?;
+    let stolen = thief.steps.pop().context("nothing was sent")?;
+    let Event::Datagram { host, mut bytes } = stolen.event else {
+        bail!("not a datagram");
+    };
+    let genuine = *bytes.last().context("empty")?;
+    recorder.counted = true;
+    for round in 1..=OFTEN {
+        let tag = bytes.last_mut().context("empty")?;
+        *tag = genuine ^ u8::try_from(round)?;
+        let refused = recorder.send(host, &bytes)?;
+        ensure!(Message::parse(&refused)?.code == Code::BAD_REQUEST, "taken");
+    }
+    let what = "forged block of 1024 bytes";
+    Ok(case("forged", what, OFTEN, recorder))
+}
+
+fn unprotected() -> Result<Case> {
+    let mut recorder = Recorder::new(&[])?;
+    recorder.counted = true;
+    for mid in 0..u8::try_from(OFTEN)? {
+        // GET /vm-control without protection.
+        let request = [&[0x40, 1, 0, mid, 0xba][..], b"vm-control"].concat();
+        let refused = recorder.send(9, &request)?;
+        ensure!(
+            Message::parse(&refused)?.code == Code::UNAUTHORIZED,
+            "taken"
+        );
+    }
+    let what = "request without protection";
+    Ok(case("unprotected", what, OFTEN, recorder))
+}
+
+/// A device with the capsule; `last` is whether its last block counts.
+fn installed(signed: &Signed, last: bool) -> Result<Recorder> {
+    let mut recorder = Recorder::new(core::slice::from_ref(&signed.key))?;
+    recorder.connect()?;
+    let envelope = &signed.capsule;
+    let count = envelope.len().div_ceil(1024);
+    for num in 0..count {
+        recorder.counted = last && num + 1 == count;
+        recorder.block(ENVELOPE, envelope, num, 6, Code::CHANGED)?;
+    }
+    recorder.counted = false;
+    if !last {
+        recorder.ask(Code::POST, "vm-control/vm1/confirm", None, Code::CHANGED)?;
+    }
+    Ok(recorder)
+}
+
+/// A FAKE key: everybody can make signatures with it.
+fn key_pair() -> KeyPair {
+    KeyPair::from_seed(Seed::new([0xFA; 32]))
+}
+
+fn fake_key() -> Result<PublicKey> {
+    Ok(PublicKey::from_bytes(&key_pair().public_key())?)
+}
+
+/// A detached envelope for a payload that nobody has: what a signature under a
+/// payload says is that a translator made it.
+fn promise() -> Result<Vec<u8>> {
+    let mut spec = ManifestSpec {
+        sequence_number: 1,
+        component: "vm1".into(),
+        vendor_id: DEFAULT_VENDOR_ID,
+        class_id: DEFAULT_CLASS_ID,
+        payload_digest: [0; 32],
+        payload_size: 0,
+        invoke: InvokeSpec {
+            profile: HOST.profile().into(),
+            fuel: 100_000,
+            memory: 1 << 16,
+            stack: 1 << 13,
+            grants: Grants::NONE,
+            kind: Kind::Persistent,
+            floor: 0,
+            source_digest: [3; 32],
+        },
+    };
+    spec.set_payload(&[0; PAYLOAD])?;
+    let key = key_pair();
+    Ok(build_envelope(&spec, &[&key as &dyn Sign], None, None)?)
+}
