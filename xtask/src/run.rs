@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
+use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 
@@ -25,9 +27,11 @@ pub(crate) fn cargo() -> Command {
     command
 }
 
-/// Says what is done and why.
+/// Says what is done and why, and how long after the first such line.
 pub(crate) fn say(what: &str) {
-    println!("==> {what}");
+    static START: OnceLock<Instant> = OnceLock::new();
+    let seconds = START.get_or_init(Instant::now).elapsed().as_secs();
+    println!("==> {:02}:{:02} {what}", seconds / 60, seconds % 60);
 }
 
 /// Runs a command to its end, its output shown.

@@ -162,7 +162,8 @@ fn tool(name: &str, version: &str, options: &[&str], ask: &[&str]) -> Result<Pat
     }
     say(&format!("installing {wanted}"));
     run(cargo()
-        .args(["install", name, "--locked", "--quiet"])
+        // Not optimised: it takes longer to build than it ever runs.
+        .args(["install", name, "--locked", "--quiet", "--debug"])
         .args(["--version", version, "--root"])
         .arg(&tools)
         .args(options))?;

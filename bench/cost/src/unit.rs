@@ -12,7 +12,7 @@ use fuzz_harness::Rng;
 use rand_core::RngCore;
 use sealift_core::capsule::{Accuracy, Category, Host, Label, Reading, Unavailable, Unit as Of};
 use sealift_core::{Acceptance, Config, Device, Limits, Policy, Roles, Step};
-use sealift_manifest::PublicKey;
+use sealift_manifest::{Grants, PublicKey};
 use sealift_oscore::{Identity, MAX_DATAGRAM};
 use sealift_storage::Layout;
 
@@ -91,6 +91,7 @@ impl Unit {
                 trust: trust.to_vec(),
                 vendor_id: sealift_engine::DEFAULT_VENDOR_ID,
                 class_id: sealift_engine::DEFAULT_CLASS_ID,
+                offered: Grants::ALL,
                 limits: Limits {
                     memory: 1 << 20,
                     stack: 1 << 18,
@@ -100,6 +101,7 @@ impl Unit {
             policy,
             identity: self.people.device.clone(),
             layout: LAYOUT,
+            mapping: None,
             job_limit: 32 * 1024,
             time_limit: 60_000,
             session_idle: 24 * 60 * 60 * 1000,
