@@ -7,18 +7,30 @@
 //! the same one wherever it stands. What the component itself imports and
 //! exports keeps its names.
 //!
+//! The names in its types stay, too: of fields, cases and parameters. Nothing is
+//! called by them, and only a loader compares them. So they become letters, the
+//! first of a type `a`, the second `b`, and the device's types have the same
+//! (`firmware/core/src/capsule/abi.rs`). That the types are those of the WIT was
+//! checked before, with the names that it has.
+//!
 //! It is done to the Wasm, before it is translated, so that what is translated
 //! is valid Wasm, and checked as such.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
 
-use wasm_encoder::reencode::{Error as ReencodeError, Reencode, ReencodeComponent};
+use wasm_encoder::reencode::{
+    Error as ReencodeError, Reencode, ReencodeComponent, component_utils,
+};
 use wasm_encoder::{
-    Alias, Component, ComponentAliasSection, ExportSection, ImportSection, InstanceSection,
+    Alias, Component, ComponentAliasSection, ComponentDefinedTypeEncoder, ComponentExportKind,
+    ComponentFuncTypeEncoder, ExportSection, ImportSection, InstanceSection, InstanceType,
     ModuleArg,
 };
-use wasmparser::{CoreType, Instance, InstantiationArgKind, Parser, Payload};
+use wasmparser::{
+    ComponentAlias, ComponentDefinedType, ComponentFuncType, ComponentTypeRef, CoreType, Instance,
+    InstanceTypeDeclaration, InstantiationArgKind, Parser, Payload, TypeBounds, VariantCase,
+};
 
 use crate::error::{Error, Result, brief};
 
@@ -34,6 +46,8 @@ pub(crate) fn slim(component: &[u8]) -> Result<Vec<u8>> {
     }
     let mut slim = Slim {
         names: HashMap::new(),
+        taken: taken(component)?,
+        types: HashMap::new(),
     };
     let mut out = Component::new();
     slim.parse_component(&mut out, Parser::new(0), component)
@@ -57,9 +71,39 @@ fn has_module_types(component: &[u8]) -> Result<bool> {
     Ok(false)
 }
 
+/// The names by which core modules are asked for what they export.
+fn taken(component: &[u8]) -> Result<HashSet<String>> {
+    let mut taken = HashSet::new();
+    let invalid = |e: wasmparser::BinaryReaderError| Error::InvalidWasm(brief(&e));
+    for payload in Parser::new(0).parse_all(component) {
+        match payload.map_err(invalid)? {
+            Payload::ImportSection(imports) => {
+                for import in imports.into_imports() {
+                    taken.insert(import.map_err(invalid)?.name.to_owned());
+                }
+            }
+            Payload::ComponentAliasSection(aliases) => {
+                for alias in aliases {
+                    if let ComponentAlias::CoreInstanceExport { name, .. } =
+                        alias.map_err(invalid)?
+                    {
+                        taken.insert(name.to_owned());
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(taken)
+}
+
 struct Slim {
     /// The names inside, and what became of them.
     names: HashMap<String, String>,
+    /// The names inside that somebody asks for.
+    taken: HashSet<String>,
+    /// The names of types that are imported, and what became of them.
+    types: HashMap<String, String>,
 }
 
 impl Slim {
@@ -109,6 +153,9 @@ impl Reencode for Slim {
         section: &mut ExportSection,
         export: wasmparser::Export<'_>,
     ) -> Done {
+        if !self.taken.contains(export.name) {
+            return Ok(());
+        }
         let name = self.short(export.name);
         let kind = self.export_kind(export.kind)?;
         section.export(&name, kind, self.external_index(export.kind, export.index)?);
@@ -116,7 +163,81 @@ impl Reencode for Slim {
     }
 }
 
+/// So many names of fields, cases or parameters.
+fn positions(count: usize) -> Vec<String> {
+    (0..count).map(letters).collect()
+}
+
 impl ReencodeComponent for Slim {
+    fn parse_component_func_type(
+        &mut self,
+        out: ComponentFuncTypeEncoder<'_>,
+        func: ComponentFuncType<'_>,
+    ) -> Done {
+        let names = positions(func.params.len());
+        let params = func.params.iter().zip(&names);
+        let func = ComponentFuncType {
+            async_: func.async_,
+            params: params.map(|((_, ty), name)| (&**name, *ty)).collect(),
+            result: func.result,
+        };
+        component_utils::parse_component_func_type(self, out, func)
+    }
+
+    fn parse_component_defined_type(
+        &mut self,
+        out: ComponentDefinedTypeEncoder<'_>,
+        ty: ComponentDefinedType<'_>,
+    ) -> Done {
+        use ComponentDefinedType::{Enum, Flags, Record, Variant};
+
+        let names = positions(match &ty {
+            Record(fields) => fields.len(),
+            Variant(cases) => cases.len(),
+            Flags(names) | Enum(names) => names.len(),
+            _ => 0,
+        });
+        let short = names.iter().map(String::as_str);
+        let ty = match ty {
+            Record(fields) => {
+                let fields = fields.iter().zip(short);
+                Record(fields.map(|((_, ty), name)| (name, *ty)).collect())
+            }
+            Variant(cases) => {
+                let cases = cases.iter().zip(short);
+                Variant(
+                    cases
+                        .map(|(case, name)| VariantCase { name, ty: case.ty })
+                        .collect(),
+                )
+            }
+            Flags(_) => Flags(short.collect()),
+            Enum(_) => Enum(short.collect()),
+            other => other,
+        };
+        component_utils::parse_component_defined_type(self, out, ty)
+    }
+
+    fn parse_component_instance_type_declaration(
+        &mut self,
+        out: &mut InstanceType,
+        declaration: InstanceTypeDeclaration<'_>,
+    ) -> Done {
+        match declaration {
+            InstanceTypeDeclaration::Export {
+                name,
+                ty: ty @ ComponentTypeRef::Type(TypeBounds::Eq(_)),
+            } => {
+                let next = self.types.len();
+                let short = self.types.entry(name.name.to_owned());
+                let short = short.or_insert_with(|| letters(next)).clone();
+                out.export(short.as_str(), self.component_type_ref(ty)?);
+                Ok(())
+            }
+            other => component_utils::parse_component_instance_type_declaration(self, out, other),
+        }
+    }
+
     fn parse_instance(&mut self, instances: &mut InstanceSection, instance: Instance<'_>) -> Done {
         match instance {
             Instance::Instantiate { module_index, args } => {
@@ -159,6 +280,18 @@ impl ReencodeComponent for Slim {
                     aliases.alias(Alias::CoreInstanceExport {
                         instance,
                         kind,
+                        name,
+                    });
+                }
+                Alias::InstanceExport {
+                    instance,
+                    kind: ComponentExportKind::Type,
+                    name,
+                } => {
+                    let name = self.types.get(name).map_or(name, String::as_str);
+                    aliases.alias(Alias::InstanceExport {
+                        instance,
+                        kind: ComponentExportKind::Type,
                         name,
                     });
                 }

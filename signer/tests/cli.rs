@@ -228,7 +228,7 @@ fn signed_envelopes_verify_and_say_what_was_asked_for() {
     assert_done(&desk.sign("chatty.wasm", &more));
 
     let said = assert_done(&desk.run(["inspect", "out.suit"]));
-    for expected in ["vm1", "wasmtime48/pulley32/3", "log, rng", "5000 per call"] {
+    for expected in ["vm1", "wasmtime48/pulley32/4", "log, rng", "5000 per call"] {
         assert!(said.contains(expected), "{said}");
     }
     assert!(said.ends_with("signature not checked: anyone may have written this\n"));

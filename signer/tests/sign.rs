@@ -47,7 +47,7 @@ fn what_was_asked_for_is_what_the_manifest_says() {
     assert_eq!(manifest.class_id, [2; 16]);
     assert_eq!(manifest.delivery, Delivery::Integrated);
     assert_eq!(manifest.payload_size as usize, payload.len());
-    assert_eq!(manifest.invoke.profile, "wasmtime48/pulley64/3");
+    assert_eq!(manifest.invoke.profile, "wasmtime48/pulley64/4");
     assert_eq!(manifest.invoke.fuel, 123_456);
     assert_eq!(manifest.invoke.memory, 20_000);
     assert_eq!(manifest.invoke.stack, 9_000);

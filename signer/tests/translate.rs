@@ -53,11 +53,11 @@ fn payloads_change_only_with_the_profile() {
     });
     let pinned = [
         (
-            "wasmtime48/pulley32/3",
+            "wasmtime48/pulley32/4",
             "92d853fad2ad7a7e1188662246579dd414bae1f99a80cee7362f0f6f2f467ce6",
         ),
         (
-            "wasmtime48/pulley64/3",
+            "wasmtime48/pulley64/4",
             "4d41d70d763a3a01faf932b8c9863715a2b9a9e2384d77d2353cbce83658fd78",
         ),
     ];

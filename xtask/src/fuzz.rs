@@ -237,7 +237,7 @@ pub(crate) fn fixtures() -> Result<PathBuf> {
             .stderr(Stdio::null());
         signer
     };
-    say("signing capsules for the fuzzers");
+    say("signing capsules for the fuzzers, and for what counts instructions");
     run(signer().args(["keygen", "--out", "translator.key"]))?;
     let sign = |capsule: &str, out: &str, options: &[&str]| {
         run(signer()
@@ -261,6 +261,13 @@ pub(crate) fn fixtures() -> Result<PathBuf> {
     sign("thermometer-v2", "detached.suit", &detached)?;
     let job = ["--component", "vm-run", "--seq", "1", "--ephemeral"];
     sign("hello", "job.suit", &job)?;
+    for name in ["eval-ephemeral", "eval-ephemeral-bindings"] {
+        sign(name, &format!("{name}.suit"), &job)?;
+    }
+    let vm1 = [&vm1[..], &["1"]].concat();
+    for name in ["eval-persistent", "eval-persistent-bindings"] {
+        sign(name, &format!("{name}.suit"), &vm1)?;
+    }
     Ok(folder)
 }
 

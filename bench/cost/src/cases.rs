@@ -24,6 +24,23 @@ const OFTEN: u32 = 10;
 const ENVELOPE: &str = "vm-control/vm1";
 const PAYLOAD_PATH: &str = "vm-control/vm1/payload";
 
+/// The capsules of the paper's evaluation (arXiv 2604.27570), and what each is asked
+/// for: a resource, or a function with its argument.
+const EVALUATION: [(&str, Asked); 4] = [
+    ("eval-ephemeral", Asked::Job(b"fibonacci 20")),
+    ("eval-ephemeral-bindings", Asked::Job(b"")),
+    ("eval-persistent", Asked::Resource("vm1/fibo_twenty")),
+    (
+        "eval-persistent-bindings",
+        Asked::Resource("vm1/temperature_sensor"),
+    ),
+];
+
+enum Asked {
+    Resource(&'static str),
+    Job(&'static [u8]),
+}
+
 /// One row of the table.
 pub struct Case {
     /// Name of its file.
@@ -43,10 +60,12 @@ pub struct Signed {
     key: PublicKey,
     /// The envelope of `thermometer`, with its payload.
     capsule: Vec<u8>,
+    /// Those of the paper's four cases, in the order of [`EVALUATION`].
+    evaluation: Vec<Vec<u8>>,
 }
 
 impl Signed {
-    /// Reads `translator.pub` and `active.suit`.
+    /// Reads `translator.pub`, `active.suit`, and `eval-...suit`.
     ///
     /// # Errors
     /// Where they are not there.
@@ -60,6 +79,10 @@ impl Signed {
         Ok(Self {
             key: PublicKey::from_bytes(&key)?,
             capsule: file("active.suit")?,
+            evaluation: EVALUATION
+                .iter()
+                .map(|(name, _)| file(&format!("{name}.suit")))
+                .collect::<Result<_>>()?,
         })
     }
 }
@@ -82,11 +105,21 @@ pub fn all(signed: &Signed) -> Result<Vec<Case>> {
     cases.extend([
         last_block(signed)?,
         start(signed)?,
-        call(signed)?,
-        under_pressure()?,
-        forged()?,
-        unprotected()?,
+        call(
+            "call",
+            "thermometer",
+            signed,
+            &signed.capsule,
+            "vm1/temperature",
+        )?,
     ]);
+    for ((name, asked), envelope) in EVALUATION.iter().zip(&signed.evaluation) {
+        cases.push(match asked {
+            Asked::Resource(path) => call(name, name, signed, envelope, path)?,
+            Asked::Job(input) => job(name, signed, envelope, input)?,
+        });
+    }
+    cases.extend([under_pressure()?, forged()?, unprotected()?]);
     Ok(cases)
 }
 
@@ -148,7 +181,7 @@ fn envelope() -> Result<Case> {
     let mut recorder = Recorder::new(&[fake_key()?])?;
     recorder.connect()?;
     recorder.counted = true;
-    recorder.block(ENVELOPE, &head, 0, 6, Code::CHANGED)?;
+    recorder.block(Code::PUT, ENVELOPE, &head, 0, 6, Code::CHANGED)?;
     let what = "envelope, with its signature verified";
     Ok(case("envelope", what, 1, recorder))
 }
@@ -157,11 +190,11 @@ fn envelope() -> Result<Case> {
 fn blocks(szx: u8) -> Result<Case> {
     let mut recorder = Recorder::new(&[fake_key()?])?;
     recorder.connect()?;
-    recorder.block(ENVELOPE, &promise()?, 0, 6, Code::CHANGED)?;
+    recorder.block(Code::PUT, ENVELOPE, &promise()?, 0, 6, Code::CHANGED)?;
     let payload = [0x7f; PAYLOAD];
     let size = 16 << szx;
     let send = |recorder: &mut Recorder, num| {
-        recorder.block(PAYLOAD_PATH, &payload, num, szx, Code::CHANGED)
+        recorder.block(Code::PUT, PAYLOAD_PATH, &payload, num, szx, Code::CHANGED)
     };
     send(&mut recorder, 0)?;
     recorder.counted = true;
@@ -176,27 +209,43 @@ fn blocks(szx: u8) -> Result<Case> {
 
 /// Installs the capsule, and counts its last block.
 fn last_block(signed: &Signed) -> Result<Case> {
-    let recorder = installed(signed, true)?;
+    let recorder = installed(signed, &signed.capsule, true)?;
     let what = "last block: payload verified, activated, started";
     Ok(case("last-block", what, 1, recorder))
 }
 
 fn start(signed: &Signed) -> Result<Case> {
-    let mut recorder = installed(signed, false)?;
+    let mut recorder = installed(signed, &signed.capsule, false)?;
     recorder.counted = true;
     recorder.boot()?;
     let what = "start of the device: verified again, started";
     Ok(case("start", what, 1, recorder))
 }
 
-fn call(signed: &Signed) -> Result<Case> {
-    let mut recorder = installed(signed, false)?;
+fn call(file: &str, name: &str, signed: &Signed, envelope: &[u8], path: &str) -> Result<Case> {
+    let mut recorder = installed(signed, envelope, false)?;
+    // The first one makes the fiber that the capsule runs on.
+    recorder.ask(Code::GET, path, None, Code::CONTENT)?;
     recorder.counted = true;
     for _ in 0..OFTEN {
-        recorder.ask(Code::GET, "vm1/temperature", None, Code::CONTENT)?;
+        recorder.ask(Code::GET, path, None, Code::CONTENT)?;
     }
-    let what = "request handled by `thermometer`";
-    Ok(case("call", what, OFTEN, recorder))
+    let what = format!("request handled by `{name}`");
+    Ok(case(file, &what, OFTEN, recorder))
+}
+
+/// The last block of an ephemeral capsule and its input: it runs, and is forgotten.
+fn job(name: &str, signed: &Signed, envelope: &[u8], input: &[u8]) -> Result<Case> {
+    let mut recorder = Recorder::new(core::slice::from_ref(&signed.key))?;
+    recorder.connect()?;
+    let body = [envelope, input].concat();
+    let count = body.len().div_ceil(1024);
+    for num in 0..count {
+        recorder.counted = num + 1 == count;
+        recorder.block(Code::POST, "vm-run", &body, num, 6, Code::CHANGED)?;
+    }
+    let what = format!("last block of `{name}`: verified, started, run");
+    Ok(case(name, &what, 1, recorder))
 }
 
 fn under_pressure() -> Result<Case> {
@@ -221,12 +270,19 @@ fn under_pressure() -> Result<Case> {
 fn forged() -> Result<Case> {
     let mut recorder = Recorder::new(&[fake_key()?])?;
     recorder.connect()?;
-    recorder.block(ENVELOPE, &promise()?, 0, 6, Code::CHANGED)?;
+    recorder.block(Code::PUT, ENVELOPE, &promise()?, 0, 6, Code::CHANGED)?;
     // A genuine block that did not arrive, but a damaged one.
     let mut thief = Recorder::new(&[fake_key()?])?;
     thief.connect()?;
-    thief.block(ENVELOPE, &promise()?, 0, 6, Code::CHANGED)?;
-    thief.block(PAYLOAD_PATH, &[0x7f; PAYLOAD], 0, 6, Code::CHANGED)?;
+    thief.block(Code::PUT, ENVELOPE, &promise()?, 0, 6, Code::CHANGED)?;
+    thief.block(
+        Code::PUT,
+        PAYLOAD_PATH,
+        &[0x7f; PAYLOAD],
+        0,
+        6,
+        Code::CHANGED,
+    )?;
     let stolen = thief.steps.pop().context("nothing was sent")?;
     let Event::Datagram { host, mut bytes } = stolen.event else {
         bail!("not a datagram");
@@ -260,14 +316,13 @@ fn unprotected() -> Result<Case> {
 }
 
 /// A device with the capsule; `last` is whether its last block counts.
-fn installed(signed: &Signed, last: bool) -> Result<Recorder> {
+fn installed(signed: &Signed, envelope: &[u8], last: bool) -> Result<Recorder> {
     let mut recorder = Recorder::new(core::slice::from_ref(&signed.key))?;
     recorder.connect()?;
-    let envelope = &signed.capsule;
     let count = envelope.len().div_ceil(1024);
     for num in 0..count {
         recorder.counted = last && num + 1 == count;
-        recorder.block(ENVELOPE, envelope, num, 6, Code::CHANGED)?;
+        recorder.block(Code::PUT, ENVELOPE, envelope, num, 6, Code::CHANGED)?;
     }
     recorder.counted = false;
     if !last {

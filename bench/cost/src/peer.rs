@@ -165,6 +165,7 @@ impl Recorder {
     /// Where the device does not take it.
     pub fn block(
         &mut self,
+        method: Code,
         path: &str,
         body: &[u8],
         num: usize,
@@ -181,7 +182,7 @@ impl Recorder {
             szx,
         };
         let expected = if more { Code::CONTINUE } else { done };
-        self.ask(Code::PUT, path, Some((block, bytes)), expected)
+        self.ask(method, path, Some((block, bytes)), expected)
             .map(drop)
     }
 

@@ -82,7 +82,8 @@ macro_rules! persistent {
 }
 
 /// Makes a [`Job`] the export of this component, and defines its panic handler
-/// and its allocator, as [`persistent!`] does.
+/// and its allocator, as [`persistent!`] does. `heap = once` takes the smallest
+/// allocator, which takes no memory back.
 #[macro_export]
 macro_rules! ephemeral {
     ($job:ty $(, panic = $panic:ident)? $(, heap = $heap:ident)? $(,)?) => {
@@ -116,6 +117,9 @@ macro_rules! __component {
     };
     ($world:tt, bump) => {
         $crate::__component!($world, $crate::heap::Bump, $crate::heap::Bump::new());
+    };
+    ($world:tt, once) => {
+        $crate::__component!($world, $crate::heap::Once, $crate::heap::Once::new());
     };
     ($world:tt, none) => {
         $crate::__section!($world);

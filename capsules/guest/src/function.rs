@@ -81,7 +81,8 @@ impl Value for String {
 /// or a `String`. Whoever runs the capsule says which function, with what.
 ///
 /// `heap = none` leaves away what a function needs to get lists or text from
-/// the device: random bytes, readings, datagrams.
+/// the device: random bytes, readings, datagrams. `heap = once` takes the
+/// smallest allocator that gives it those, which takes no memory back.
 #[macro_export]
 macro_rules! functions {
     (

@@ -208,17 +208,11 @@ impl Bump {
 
 impl Heap for Bump {
     fn take(&self, size: usize) -> *mut u8 {
-        let block = base() + self.top.get();
-        // A layout is at most half of the address space long.
-        let top = self.top.get() + size.next_multiple_of(UNIT);
-        if base() + top > initial_end() {
-            return null_mut();
+        let block = bump(&self.top, size);
+        if !block.is_null() {
+            self.live.set(self.live.get() + 1);
         }
-        self.top.set(top);
-        self.live.set(self.live.get() + 1);
-        // SAFETY: no heap begins at 0; saying so makes a check less.
-        unsafe { core::hint::assert_unchecked(block != 0) };
-        with_exposed_provenance_mut(block)
+        block
     }
 
     fn give(&self, _: *mut u8) {
@@ -240,6 +234,58 @@ unsafe impl GlobalAlloc for Bump {
     unsafe fn dealloc(&self, block: *mut u8, _: Layout) {
         self.give(block);
     }
+}
+
+/// Block behind block, and none of it ever free again; for capsules that run
+/// once. It does not ask the device for more.
+#[derive(Debug)]
+pub struct Once {
+    /// Behind the newest block, as an offset from the base.
+    top: Cell<usize>,
+}
+
+// SAFETY: a capsule has one thread.
+unsafe impl Sync for Once {}
+
+impl Once {
+    /// An empty heap.
+    #[expect(clippy::new_without_default, reason = "there is one, in a static")]
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { top: Cell::new(0) }
+    }
+}
+
+impl Heap for Once {
+    fn take(&self, size: usize) -> *mut u8 {
+        bump(&self.top, size)
+    }
+
+    fn give(&self, _: *mut u8) {}
+}
+
+// SAFETY: `take` returns null or a block of at least the size asked for, at a
+// multiple of eight, behind every block before it.
+unsafe impl GlobalAlloc for Once {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        aligned(self, layout)
+    }
+
+    unsafe fn dealloc(&self, _: *mut u8, _: Layout) {}
+}
+
+/// A block at `top`, which rises behind it; or null.
+fn bump(top: &Cell<usize>, size: usize) -> *mut u8 {
+    let block = base() + top.get();
+    // A layout is at most half of the address space long.
+    let end = top.get() + size.next_multiple_of(UNIT);
+    if base() + end > initial_end() {
+        return null_mut();
+    }
+    top.set(end);
+    // SAFETY: no heap begins at 0; saying so makes a check less.
+    unsafe { core::hint::assert_unchecked(block != 0) };
+    with_exposed_provenance_mut(block)
 }
 
 /// A heap of its own for each thread of the tests.
@@ -360,9 +406,16 @@ mod tests {
     }
 
     #[test]
+    fn once_gives_block_behind_block_until_it_is_full() {
+        let heap = Once::new();
+        assert!(churn(&heap, 1, 30) > 0, "never full");
+        assert!(heap.take(2048).is_null(), "something was free again");
+    }
+
+    #[test]
     fn larger_alignments_than_the_unit_are_refused() {
         let layout = Layout::from_size_align(8, 16).unwrap();
-        let heaps: [&dyn GlobalAlloc; 2] = [&FirstFit, &Bump::new()];
+        let heaps: [&dyn GlobalAlloc; 3] = [&FirstFit, &Bump::new(), &Once::new()];
         for heap in heaps {
             // SAFETY: the layout is not of length 0.
             assert!(unsafe { heap.alloc(layout) }.is_null());

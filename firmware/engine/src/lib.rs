@@ -144,8 +144,8 @@ impl Target {
     #[must_use]
     pub const fn profile(self) -> &'static str {
         match self {
-            Self::Pulley32 => "wasmtime48/pulley32/3",
-            Self::Pulley64 => "wasmtime48/pulley64/3",
+            Self::Pulley32 => "wasmtime48/pulley32/4",
+            Self::Pulley64 => "wasmtime48/pulley64/4",
         }
     }
 

@@ -13,7 +13,7 @@ fn mess_with_temperature() {
     services::log(line.as_str());
 }
 
-sealift_guest::functions!("mess-with-temperature" = mess_with_temperature(); heap = bump);
+sealift_guest::functions!("mess-with-temperature" = mess_with_temperature(); heap = once);
 
 #[cfg(test)]
 mod tests {

@@ -37,24 +37,27 @@ struct V6 {
 #[derive(ComponentType, Lift, Lower, Clone, Copy)]
 #[component(variant)]
 enum Address {
-    #[component(name = "v4")]
+    #[component(name = "a")]
     V4(V4),
-    #[component(name = "v6")]
+    #[component(name = "b")]
     V6(V6),
 }
 
 #[derive(ComponentType, Lift, Lower, Clone, Copy)]
 #[component(record)]
 struct Endpoint {
+    #[component(name = "a")]
     addr: Address,
+    #[component(name = "b")]
     port: u16,
 }
 
 #[derive(ComponentType, Lift, Lower, Clone, Copy)]
 #[component(record)]
 struct Metadata {
+    #[component(name = "a")]
     endpoint: Endpoint,
-    #[component(name = "local-addr")]
+    #[component(name = "b")]
     local: Option<Address>,
 }
 
