@@ -43,6 +43,7 @@ pub use identity::{class_id, vendor_id};
 pub use key::{Key, from_public_pem, to_public_pem};
 pub use measure::{Step, payload_without};
 pub use sign::{SignRequest, Signed, sign};
+pub use slim::slim;
 pub use translate::{Sizes, Translation, translate};
 
 pub use sealift_engine::Target;

@@ -34,13 +34,14 @@ use wasmparser::{
 
 use crate::error::{Error, Result, brief};
 
-/// Shortens the names inside of a component that is valid and has no custom
-/// sections.
+/// Shortens the names inside of a component that is valid, to those that a device
+/// looks for. Part of [`translate`](crate::translate); by itself, for tests that
+/// compile what no translator would.
 ///
 /// # Errors
 ///
 /// [`Error::InvalidWasm`].
-pub(crate) fn slim(component: &[u8]) -> Result<Vec<u8>> {
+pub fn slim(component: &[u8]) -> Result<Vec<u8>> {
     if has_module_types(component)? {
         return Ok(component.to_vec());
     }
@@ -344,6 +345,64 @@ mod tests {
     }
 
     #[test]
+    fn names_in_types_become_their_places() {
+        let out = slimmed(
+            r#"(component
+              (import "outer-import" (instance $i
+                (type $e (enum "first-case" "second-case"))
+                (export "enum-name" (type $enum (eq $e)))
+                (type $v (variant (case "third-case" $enum)))
+                (export "variant-name" (type $variant (eq $v)))
+                (type $r (record (field "first-field" $variant) (field "second-field" u8)))
+                (export "record-name" (type $record (eq $r)))
+                (export "resource-name" (type (sub resource)))
+                (export "function-name" (func (param "parameter-name" $record)))))
+              (alias export $i "record-name" (type $record))
+              (alias export $i "resource-name" (type $resource))
+              (alias export $i "function-name" (func $f))
+              (type $own (own $resource))
+              (type (func (param "own-parameter" $own) (result $record)))
+              (export "outer-export" (func $f)))"#,
+        );
+        for gone in [
+            "-case",
+            "-field",
+            "enum-",
+            "variant-",
+            "record-",
+            "-parameter",
+            "parameter-",
+        ] {
+            assert!(!out.contains(gone), "{gone}");
+        }
+        for stays in [
+            "outer-import",
+            "resource-name",
+            "function-name",
+            "outer-export",
+        ] {
+            assert!(out.contains(stays), "{stays}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_asks_a_module_for_goes() {
+        let out = slimmed(
+            r#"(component
+              (core module $a (func (export "asked")) (memory (export "unasked") 1))
+              (core instance $i (instantiate $a))
+              (func (export "outer-export") (canon lift (core func $i "asked"))))"#,
+        );
+        let exports = wasmparser::Parser::new(0)
+            .parse_all(out.as_bytes())
+            .filter_map(|payload| match payload.expect("valid") {
+                Payload::ExportSection(exports) => Some(exports.count()),
+                _ => None,
+            });
+        assert_eq!(exports.collect::<Vec<_>>(), [1]);
+    }
+
+    #[test]
     fn modules_that_others_know_keep_their_names() {
         let out = slimmed(
             r#"(component
@@ -356,7 +415,7 @@ mod tests {
 
     #[test]
     fn every_number_has_its_own_letters() {
-        let all: std::collections::HashSet<_> = (0..5000).map(letters).collect();
+        let all: HashSet<_> = (0..5000).map(letters).collect();
         assert_eq!(all.len(), 5000);
         assert_eq!(
             [0, 25, 26, 701, 702].map(letters),

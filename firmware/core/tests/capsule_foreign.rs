@@ -88,7 +88,8 @@ fn with(change: impl FnOnce(&mut Config)) -> Vec<u8> {
     let mut config = translator_config(HOST);
     change(&mut config);
     let engine = Engine::new(&config).unwrap();
-    engine.precompile_component(&wasm()).unwrap()
+    let slim = signer::slim(&wasm()).unwrap();
+    engine.precompile_component(&slim).unwrap()
 }
 
 const fn other() -> Target {

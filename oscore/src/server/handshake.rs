@@ -116,7 +116,7 @@ impl<const SESSIONS: usize, const PENDING: usize, const PEERS: usize, const REPL
             since_ms: envelope.at_ms,
             order: self.tick,
             from: envelope.from,
-            digest: envelope.digest,
+            fingerprint: envelope.fingerprint,
             reply: reply.to_vec(),
         };
         self.pending

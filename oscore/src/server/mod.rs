@@ -42,7 +42,6 @@ use heapless::Vec;
 use pool::Pool;
 use rand_core::CryptoRngCore;
 use replies::Kept;
-use sha2::{Digest, Sha256};
 
 /// How long a half-open key exchange waits for message_3, in milliseconds.
 pub const HALF_OPEN_MS: u64 = 120_000;
@@ -101,7 +100,7 @@ pub struct Reply {
 struct Envelope {
     at_ms: u64,
     from: SocketAddr,
-    digest: [u8; 32],
+    fingerprint: u64,
     kind: Kind,
     mid: u16,
     token: Vec<u8, 8>,
@@ -135,7 +134,7 @@ struct HalfOpen {
     since_ms: u64,
     order: u64,
     from: SocketAddr,
-    digest: [u8; 32],
+    fingerprint: u64,
     /// Message_2 as it was sent, in case message_1 comes again.
     reply: alloc::vec::Vec<u8>,
 }
@@ -248,11 +247,11 @@ impl<const SESSIONS: usize, const PENDING: usize, const PEERS: usize, const REPL
         self.tick = self.tick.saturating_add(1);
         self.expire(now_ms);
         if self.cookies.is_none() {
-            self.cookies = Some(Cookies::new(rng));
             // Whoever cannot guess a message ID cannot acknowledge for others.
             let [.., high, low] = rng.next_u32().to_be_bytes();
             self.next_mid = u16::from_be_bytes([high, low]);
         }
+        let cookies = self.cookies.get_or_insert_with(|| Cookies::new(rng));
         let message = match Message::parse(datagram) {
             Ok(message) => message,
             Err(error) => return self.ignore(error.into()),
@@ -268,8 +267,8 @@ impl<const SESSIONS: usize, const PENDING: usize, const PEERS: usize, const REPL
             (Kind::Confirmable, _) => return reset(&message, out),
             (Kind::NonConfirmable, _) => return self.ignore(Error::Unprotected),
         }
-        let digest: [u8; 32] = Sha256::digest(datagram).into();
-        match self.kept(&from, &digest, out) {
+        let fingerprint = cookies.fingerprint(datagram);
+        match self.kept(&from, fingerprint, out) {
             // A response is on its way, and nothing can be said before it.
             Some(0) => return Incoming::Ignore,
             Some(length) => return Incoming::Reply(length),
@@ -285,7 +284,7 @@ impl<const SESSIONS: usize, const PENDING: usize, const PEERS: usize, const REPL
         let envelope = Envelope {
             at_ms: now_ms,
             from,
-            digest,
+            fingerprint,
             kind,
             mid,
             token,

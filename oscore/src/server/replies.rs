@@ -1,8 +1,8 @@
 //! Responses that were sent: the same bytes again for a retransmitted request
 //! (RFC 7252, 4.5), and separate responses until they are acknowledged (4.2).
 //!
-//! A retransmission is known by its sender's address and by its bytes, the message
-//! ID among them. That is stricter than address and message ID alone: a forged
+//! A retransmission is known by its sender's address and by a fingerprint of its
+//! bytes, the message ID among them. That is stricter than address and message ID alone: a forged
 //! datagram with a message ID in use neither gets a response nor blocks one.
 
 use super::{Envelope, Reply, Server, SessionId};
@@ -21,7 +21,7 @@ const MAX_RETRANSMIT: u8 = 4;
 pub(super) struct Kept {
     pub(super) session: SessionId,
     from: SocketAddr,
-    digest: [u8; 32],
+    fingerprint: u64,
     order: u64,
     /// As long as it is, and not as the longest: most are a few dozen bytes.
     bytes: Vec<u8>,
@@ -107,18 +107,18 @@ impl<const SESSIONS: usize, const PENDING: usize, const PEERS: usize, const REPL
     pub(super) fn kept(
         &self,
         from: &SocketAddr,
-        digest: &[u8; 32],
+        fingerprint: u64,
         out: &mut [u8],
     ) -> Option<usize> {
         let reply = self
             .replies
             .iter()
-            .find(|kept| kept.answers(from, digest))
+            .find(|kept| kept.answers(from, fingerprint))
             .map(|kept| kept.bytes.as_slice())
             .or_else(|| {
                 self.pending
                     .iter()
-                    .find(|half| half.digest == *digest && half.from == *from)
+                    .find(|half| half.fingerprint == fingerprint && half.from == *from)
                     .map(|half| half.reply.as_slice())
             })?;
         out.get_mut(..reply.len())?.copy_from_slice(reply);
@@ -135,7 +135,7 @@ impl<const SESSIONS: usize, const PENDING: usize, const PEERS: usize, const REPL
         response: &[u8],
     ) {
         let waiting = (envelope.kind == Kind::Confirmable).then(|| {
-            let [random, ..] = envelope.digest;
+            let [random, ..] = envelope.fingerprint.to_be_bytes();
             let interval_ms = ACK_TIMEOUT_MS.saturating_add(u64::from(random).saturating_mul(4));
             Waiting {
                 mid: envelope.mid,
@@ -157,8 +157,11 @@ impl<const SESSIONS: usize, const PENDING: usize, const PEERS: usize, const REPL
         response: &[u8],
         waiting: Option<Waiting>,
     ) {
-        let Envelope { from, digest, .. } = envelope;
-        self.replies.retain(|kept| !kept.answers(from, digest));
+        let Envelope {
+            from, fingerprint, ..
+        } = envelope;
+        self.replies
+            .retain(|kept| !kept.answers(from, *fingerprint));
         let mut bytes = Vec::new();
         if response.len() > MAX_DATAGRAM || bytes.try_reserve_exact(response.len()).is_err() {
             self.last_error = Some(Error::Internal);
@@ -168,7 +171,7 @@ impl<const SESSIONS: usize, const PENDING: usize, const PEERS: usize, const REPL
         let kept = Kept {
             session,
             from: *from,
-            digest: *digest,
+            fingerprint: *fingerprint,
             order: self.tick,
             bytes,
             waiting,
@@ -183,8 +186,8 @@ impl<const SESSIONS: usize, const PENDING: usize, const PEERS: usize, const REPL
 }
 
 impl Kept {
-    fn answers(&self, from: &SocketAddr, digest: &[u8; 32]) -> bool {
-        self.digest == *digest && self.from == *from
+    fn answers(&self, from: &SocketAddr, fingerprint: u64) -> bool {
+        self.fingerprint == fingerprint && self.from == *from
     }
 
     fn is_due(&self, now_ms: u64) -> bool {
