@@ -16,7 +16,18 @@ use crate::run::{cargo, line, root, run, say, target};
 use crate::{build, setup};
 
 /// The targets, as in `fuzz/fuzz_targets`.
-pub(crate) const TARGETS: [&str; 4] = ["datagram", "inner", "edhoc", "oscore_differential"];
+pub(crate) const TARGETS: [&str; 6] = [
+    "datagram",
+    "inner",
+    "edhoc",
+    "oscore_differential",
+    "translated",
+    "signer",
+];
+
+/// Those that have a compiler in them. They are built only when they are asked
+/// for, by this command: the test command has no minutes for a second Cranelift.
+const WITH_COMPILER: [&str; 2] = ["translated", "signer"];
 
 /// Inputs in the test command, of each target: some seconds of each, on a
 /// machine that does other things, too.
@@ -35,7 +46,7 @@ const HOST: &str = "x86_64-unknown-linux-gnu";
 /// What libFuzzer learns the coverage of: our code, and what reads for it. In the
 /// rest, cryptography and the engine, it would find nothing and take most of
 /// the time.
-const COVERED: [&str; 9] = [
+const COVERED: [&str; 17] = [
     "fuzz-harness",
     "sealift-core",
     "sealift-manifest",
@@ -45,6 +56,16 @@ const COVERED: [&str; 9] = [
     "lakers",
     "lakers-shared",
     "minicbor",
+    // Of the targets with a compiler: what reads Wasm, what translates it, and
+    // what runs the result.
+    "signer",
+    "sealift-engine",
+    "fuzz-wasm",
+    "wit-component",
+    "wit-parser",
+    "cranelift-codegen",
+    "wasmtime-internal-cranelift",
+    "pulley-interpreter",
 ];
 
 /// The flags for that: those of cargo-fuzz, without `--cfg fuzzing`, so that it is
@@ -76,7 +97,13 @@ pub(crate) fn seeds() -> Result<()> {
     run(cargo()
         .args(["run", "--locked", "--quiet", "-p", "fuzz-harness"])
         .args(["--features", "liboscore", "--bin", "write-seeds", "--"])
-        .arg(root().join("fuzz/seeds")))
+        .arg(root().join("fuzz/seeds")))?;
+    // Of the whole workspace, whose Cranelift is there already: with the
+    // features of one crate it would be compiled once more.
+    run(cargo()
+        .args(["build", "--locked", "--quiet", "--workspace"])
+        .args(["--bin", "write-wasm-seeds"]))?;
+    run(Command::new(target().join("debug/write-wasm-seeds")).arg(root().join("fuzz/seeds")))
 }
 
 /// Fuzzes one target, or all of them, for so many minutes each: as many at a
@@ -102,7 +129,8 @@ pub(crate) fn fuzz(minutes: u64, only: Option<&str>) -> Result<()> {
     setup::linker()?;
     setup::libclang()?;
     let fixtures = fixtures()?;
-    let Some(programs) = fuzzers()? else {
+    let compiler = jobs.iter().any(|name| WITH_COMPILER.contains(name));
+    let Some(programs) = fuzzers(compiler)? else {
         bail!("fuzzing needs a nightly compiler: rustup toolchain install nightly");
     };
     say(&format!(
@@ -178,7 +206,7 @@ impl Smoke {
             programs,
             fixtures: fixtures.to_owned(),
         };
-        Ok(fuzzers()?.map(smoke))
+        Ok(fuzzers(false)?.map(smoke))
     }
 
     /// So many inputs of one target, the same each time.
@@ -271,9 +299,9 @@ pub(crate) fn fixtures() -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// Builds the fuzzers; returns the folder that they are in, or `None` where
-/// there is no nightly compiler.
-fn fuzzers() -> Result<Option<PathBuf>> {
+/// Builds the fuzzers, those with a compiler in them only if asked; returns the
+/// folder that they are in, or `None` where there is no nightly compiler.
+fn fuzzers(compiler: bool) -> Result<Option<PathBuf>> {
     let mut version = nightly();
     version.args(["rustc", "--version"]);
     let present = version.output().is_ok_and(|output| output.status.success());
@@ -288,6 +316,9 @@ fn fuzzers() -> Result<Option<PathBuf>> {
         .args(["--target", HOST, "--target-dir"])
         .arg(&folder)
         .arg("-Zprofile-rustflags");
+    if compiler {
+        build.args(["--features", "compiler"]);
+    }
     let flags: Vec<String> = COVERAGE.iter().map(|flag| format!("{flag:?}")).collect();
     let flags = flags.join(",");
     for name in COVERED {
@@ -342,12 +373,16 @@ impl Run<'_> {
         let before = files(&findings)?;
         let fuzz = root().join("fuzz");
         let log = fs::File::create(self.log).context("cannot write a log")?;
+        let dictionary = match WITH_COMPILER.contains(&self.name) {
+            true => "wasm.dict",
+            false => "coap.dict",
+        };
         let mut command = Command::new(self.programs.join(self.name));
         command
             .args(OPTIONS)
             .args(options)
             .arg(format!("-artifact_prefix={}/", findings.display()))
-            .arg(format!("-dict={}", fuzz.join("coap.dict").display()))
+            .arg(format!("-dict={}", fuzz.join(dictionary).display()))
             .arg(self.corpus)
             .arg(fuzz.join("seeds").join(self.name))
             .env(FIXTURES, self.fixtures)
