@@ -13,7 +13,7 @@ use std::sync::Mutex;
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::run::{cargo, line, root, run, say, target};
-use crate::{build, setup};
+use crate::{build, fuzzers, setup};
 
 /// The targets, as in `fuzz/fuzz_targets`.
 pub(crate) const TARGETS: [&str; 6] = [
@@ -40,43 +40,6 @@ pub(crate) const SMOKE: [(&str, u32); 4] = [
 
 /// The variable that tells the harness where the signed capsules are.
 pub(crate) const FIXTURES: &str = "SEALIFT_FUZZ_FIXTURES";
-
-const HOST: &str = "x86_64-unknown-linux-gnu";
-
-/// What libFuzzer learns the coverage of: our code, and what reads for it. In the
-/// rest, cryptography and the engine, it would find nothing and take most of
-/// the time.
-const COVERED: [&str; 17] = [
-    "fuzz-harness",
-    "sealift-core",
-    "sealift-manifest",
-    "sealift-oscore",
-    "sealift-storage",
-    "sealift-wire",
-    "lakers",
-    "lakers-shared",
-    "minicbor",
-    // Of the targets with a compiler: what reads Wasm, what translates it, and
-    // what runs the result.
-    "signer",
-    "sealift-engine",
-    "fuzz-wasm",
-    "wit-component",
-    "wit-parser",
-    "cranelift-codegen",
-    "wasmtime-internal-cranelift",
-    "pulley-interpreter",
-];
-
-/// The flags for that: those of cargo-fuzz, without `--cfg fuzzing`, so that it is
-/// the real code everywhere.
-const COVERAGE: [&str; 5] = [
-    "-Cpasses=sancov-module",
-    "-Cllvm-args=-sanitizer-coverage-level=4",
-    "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
-    "-Cllvm-args=-sanitizer-coverage-pc-table",
-    "-Cllvm-args=-sanitizer-coverage-trace-compares",
-];
 
 /// What libFuzzer is told in every run. An input has ten seconds; the harness
 /// itself has a tighter bound on the memory of the device.
@@ -130,7 +93,7 @@ pub(crate) fn fuzz(minutes: u64, only: Option<&str>) -> Result<()> {
     setup::libclang()?;
     let fixtures = fixtures()?;
     let compiler = jobs.iter().any(|name| WITH_COMPILER.contains(name));
-    let Some(programs) = fuzzers(compiler)? else {
+    let Some(programs) = fuzzers::build(compiler)? else {
         bail!("fuzzing needs a nightly compiler: rustup toolchain install nightly");
     };
     say(&format!(
@@ -206,7 +169,7 @@ impl Smoke {
             programs,
             fixtures: fixtures.to_owned(),
         };
-        Ok(fuzzers(false)?.map(smoke))
+        Ok(fuzzers::build(false)?.map(smoke))
     }
 
     /// So many inputs of one target, the same each time.
@@ -297,54 +260,6 @@ pub(crate) fn fixtures() -> Result<PathBuf> {
         sign(name, &format!("{name}.suit"), &vm1)?;
     }
     Ok(folder)
-}
-
-/// Builds the fuzzers, those with a compiler in them only if asked; returns the
-/// folder that they are in, or `None` where there is no nightly compiler.
-fn fuzzers(compiler: bool) -> Result<Option<PathBuf>> {
-    let mut version = nightly();
-    version.args(["rustc", "--version"]);
-    let present = version.output().is_ok_and(|output| output.status.success());
-    if !present {
-        return Ok(None);
-    }
-    say("building the fuzzers");
-    let folder = target().join("fuzz");
-    let mut build = nightly();
-    build
-        .args(["cargo", "build", "--locked", "--release", "--bins"])
-        .args(["--target", HOST, "--target-dir"])
-        .arg(&folder)
-        .arg("-Zprofile-rustflags");
-    if compiler {
-        build.args(["--features", "compiler"]);
-    }
-    let flags: Vec<String> = COVERAGE.iter().map(|flag| format!("{flag:?}")).collect();
-    let flags = flags.join(",");
-    for name in COVERED {
-        build.arg("--config");
-        build.arg(format!(
-            "profile.release.package.{name}.rustflags=[{flags}]"
-        ));
-    }
-    // The C++ of libFuzzer; clang is here for liboscore anyhow.
-    run(build.current_dir(root().join("fuzz")).env("CXX", "clang++"))?;
-    Ok(Some(folder.join(HOST).join("release")))
-}
-
-/// The nightly toolchain, without what this cargo says of its own.
-fn nightly() -> Command {
-    let mut command = Command::new("rustup");
-    command.args(["run", "nightly"]);
-    for name in [
-        "CARGO",
-        "RUSTC",
-        "RUSTUP_TOOLCHAIN",
-        "CARGO_ENCODED_RUSTFLAGS",
-    ] {
-        command.env_remove(name);
-    }
-    command
 }
 
 /// One fuzzer at work.
