@@ -54,11 +54,11 @@ fn payloads_change_only_with_the_profile() {
     let pinned = [
         (
             "wasmtime48/pulley32/4",
-            "92d853fad2ad7a7e1188662246579dd414bae1f99a80cee7362f0f6f2f467ce6",
+            "bfe98f4933d71adeefcec422d1aa66537f8e482278dd813188bc0f5e9732c583",
         ),
         (
             "wasmtime48/pulley64/4",
-            "4d41d70d763a3a01faf932b8c9863715a2b9a9e2384d77d2353cbce83658fd78",
+            "a51582a95c60864ca3d2be43d4276e76a38fba36b8468de2d9f15e547c1fce4d",
         ),
     ];
     assert_eq!(

@@ -13,10 +13,21 @@ use std::sync::Mutex;
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::run::{cargo, line, root, run, say, target};
-use crate::{build, setup};
+use crate::{build, fuzzers, setup};
 
 /// The targets, as in `fuzz/fuzz_targets`.
-pub(crate) const TARGETS: [&str; 4] = ["datagram", "inner", "edhoc", "oscore_differential"];
+pub(crate) const TARGETS: [&str; 6] = [
+    "datagram",
+    "inner",
+    "edhoc",
+    "oscore_differential",
+    "translated",
+    "signer",
+];
+
+/// Those that have a compiler in them. They are built only when they are asked
+/// for, by this command: the test command has no minutes for a second Cranelift.
+const WITH_COMPILER: [&str; 2] = ["translated", "signer"];
 
 /// Inputs in the test command, of each target: some seconds of each, on a
 /// machine that does other things, too.
@@ -29,33 +40,6 @@ pub(crate) const SMOKE: [(&str, u32); 4] = [
 
 /// The variable that tells the harness where the signed capsules are.
 pub(crate) const FIXTURES: &str = "SEALIFT_FUZZ_FIXTURES";
-
-const HOST: &str = "x86_64-unknown-linux-gnu";
-
-/// What libFuzzer learns the coverage of: our code, and what reads for it. In the
-/// rest, cryptography and the engine, it would find nothing and take most of
-/// the time.
-const COVERED: [&str; 9] = [
-    "fuzz-harness",
-    "sealift-core",
-    "sealift-manifest",
-    "sealift-oscore",
-    "sealift-storage",
-    "sealift-wire",
-    "lakers",
-    "lakers-shared",
-    "minicbor",
-];
-
-/// The flags for that: those of cargo-fuzz, without `--cfg fuzzing`, so that it is
-/// the real code everywhere.
-const COVERAGE: [&str; 5] = [
-    "-Cpasses=sancov-module",
-    "-Cllvm-args=-sanitizer-coverage-level=4",
-    "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
-    "-Cllvm-args=-sanitizer-coverage-pc-table",
-    "-Cllvm-args=-sanitizer-coverage-trace-compares",
-];
 
 /// What libFuzzer is told in every run. An input has ten seconds; the harness
 /// itself has a tighter bound on the memory of the device.
@@ -76,7 +60,13 @@ pub(crate) fn seeds() -> Result<()> {
     run(cargo()
         .args(["run", "--locked", "--quiet", "-p", "fuzz-harness"])
         .args(["--features", "liboscore", "--bin", "write-seeds", "--"])
-        .arg(root().join("fuzz/seeds")))
+        .arg(root().join("fuzz/seeds")))?;
+    // Of the whole workspace, whose Cranelift is there already: with the
+    // features of one crate it would be compiled once more.
+    run(cargo()
+        .args(["build", "--locked", "--quiet", "--workspace"])
+        .args(["--bin", "write-wasm-seeds"]))?;
+    run(Command::new(target().join("debug/write-wasm-seeds")).arg(root().join("fuzz/seeds")))
 }
 
 /// Fuzzes one target, or all of them, for so many minutes each: as many at a
@@ -101,8 +91,14 @@ pub(crate) fn fuzz(minutes: u64, only: Option<&str>) -> Result<()> {
     };
     setup::linker()?;
     setup::libclang()?;
-    let fixtures = fixtures()?;
-    let Some(programs) = fuzzers()? else {
+    let has_compiler = |name: &&str| WITH_COMPILER.contains(name);
+    let compiler = jobs.iter().any(has_compiler);
+    let fixtures = match jobs.iter().all(has_compiler) {
+        // They sign what they need.
+        true => target().join("fuzz-fixtures"),
+        false => fixtures()?,
+    };
+    let Some(programs) = fuzzers::build(compiler)? else {
         bail!("fuzzing needs a nightly compiler: rustup toolchain install nightly");
     };
     say(&format!(
@@ -178,7 +174,7 @@ impl Smoke {
             programs,
             fixtures: fixtures.to_owned(),
         };
-        Ok(fuzzers()?.map(smoke))
+        Ok(fuzzers::build(false)?.map(smoke))
     }
 
     /// So many inputs of one target, the same each time.
@@ -271,51 +267,6 @@ pub(crate) fn fixtures() -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// Builds the fuzzers; returns the folder that they are in, or `None` where
-/// there is no nightly compiler.
-fn fuzzers() -> Result<Option<PathBuf>> {
-    let mut version = nightly();
-    version.args(["rustc", "--version"]);
-    let present = version.output().is_ok_and(|output| output.status.success());
-    if !present {
-        return Ok(None);
-    }
-    say("building the fuzzers");
-    let folder = target().join("fuzz");
-    let mut build = nightly();
-    build
-        .args(["cargo", "build", "--locked", "--release", "--bins"])
-        .args(["--target", HOST, "--target-dir"])
-        .arg(&folder)
-        .arg("-Zprofile-rustflags");
-    let flags: Vec<String> = COVERAGE.iter().map(|flag| format!("{flag:?}")).collect();
-    let flags = flags.join(",");
-    for name in COVERED {
-        build.arg("--config");
-        build.arg(format!(
-            "profile.release.package.{name}.rustflags=[{flags}]"
-        ));
-    }
-    // The C++ of libFuzzer; clang is here for liboscore anyhow.
-    run(build.current_dir(root().join("fuzz")).env("CXX", "clang++"))?;
-    Ok(Some(folder.join(HOST).join("release")))
-}
-
-/// The nightly toolchain, without what this cargo says of its own.
-fn nightly() -> Command {
-    let mut command = Command::new("rustup");
-    command.args(["run", "nightly"]);
-    for name in [
-        "CARGO",
-        "RUSTC",
-        "RUSTUP_TOOLCHAIN",
-        "CARGO_ENCODED_RUSTFLAGS",
-    ] {
-        command.env_remove(name);
-    }
-    command
-}
-
 /// One fuzzer at work.
 struct Run<'a> {
     programs: &'a Path,
@@ -342,12 +293,16 @@ impl Run<'_> {
         let before = files(&findings)?;
         let fuzz = root().join("fuzz");
         let log = fs::File::create(self.log).context("cannot write a log")?;
+        let dictionary = match WITH_COMPILER.contains(&self.name) {
+            true => "wasm.dict",
+            false => "coap.dict",
+        };
         let mut command = Command::new(self.programs.join(self.name));
         command
             .args(OPTIONS)
             .args(options)
             .arg(format!("-artifact_prefix={}/", findings.display()))
-            .arg(format!("-dict={}", fuzz.join("coap.dict").display()))
+            .arg(format!("-dict={}", fuzz.join(dictionary).display()))
             .arg(self.corpus)
             .arg(fuzz.join("seeds").join(self.name))
             .env(FIXTURES, self.fixtures)

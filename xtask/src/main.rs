@@ -11,6 +11,7 @@ mod demo;
 mod floats;
 mod foreign;
 mod fuzz;
+mod fuzzers;
 mod goodput;
 mod image;
 mod libcoap;

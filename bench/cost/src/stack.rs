@@ -17,7 +17,7 @@ pub fn used(step: &mut dyn FnMut()) -> (usize, usize) {
     let own = size_of_val(stack.as_slice());
     // SAFETY: the memory is writable, aligned to 16 bytes and not used otherwise
     // until the call returns; it grows down, as on every target here.
-    unsafe { psm::on_stack(stack.as_mut_ptr().cast(), own, || step()) };
+    unsafe { psm::on_stack(stack.as_mut_ptr().cast(), own, step) };
     let untouched = stack.iter().take_while(|words| **words == [PAINT; 2]);
     (own - untouched.count() * size_of::<[u64; 2]>(), own)
 }

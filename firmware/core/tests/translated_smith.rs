@@ -1,15 +1,12 @@
 //! Modules that nobody would write, by the thousand: either the signer refuses
 //! them with a reason, or they do on a device what they do as machine code.
 
-mod translated_common;
-
-use std::io::{BufReader, ErrorKind, Read};
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arbitrary::Unstructured;
-use translated_common::{Tally, compare, damaged};
+use fuzz_wasm::smith::{Made, Smith, build};
+use fuzz_wasm::{Tally, compare, damaged};
 
 /// Modules at a time.
 const WORKERS: u64 = 2;
@@ -24,70 +21,6 @@ fn first_seed() -> u64 {
     std::env::var("SEALIFT_SEED").map_or(1, |seed| seed.parse().expect("a number"))
 }
 
-/// Builds the program that makes modules.
-fn smith() -> PathBuf {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/smith");
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("smith");
-    let built = Command::new(env!("CARGO"))
-        .args(["build", "--release", "--locked", "--target-dir"])
-        .arg(&target)
-        .current_dir(folder)
-        .status()
-        .expect("cargo runs");
-    assert!(built.success(), "tests/smith does not build");
-    target.join("release/smith")
-}
-
-/// One module of a program that makes them.
-struct Made {
-    seed: u64,
-    wasm: Vec<u8>,
-    rest: Vec<u8>,
-}
-
-/// A running program and what it says.
-struct Smith(Child, BufReader<ChildStdout>);
-
-impl Smith {
-    fn start(program: &Path, first: u64, count: u64, step: u64) -> Self {
-        let mut child = Command::new(program)
-            .args([first, count, step].map(|number| number.to_string()))
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("smith starts");
-        let output = BufReader::new(child.stdout.take().expect("a pipe"));
-        Self(child, output)
-    }
-
-    fn part(&mut self) -> Vec<u8> {
-        let mut len = [0; 4];
-        self.1.read_exact(&mut len).expect("a length");
-        let mut part = vec![0; u32::from_le_bytes(len) as usize];
-        self.1.read_exact(&mut part).expect("a part");
-        part
-    }
-}
-
-impl Iterator for Smith {
-    type Item = Made;
-
-    fn next(&mut self) -> Option<Made> {
-        let mut seed = [0; 8];
-        match self.1.read_exact(&mut seed) {
-            Ok(()) => Some(Made {
-                seed: u64::from_le_bytes(seed),
-                wasm: self.part(),
-                rest: self.part(),
-            }),
-            Err(error) => {
-                assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
-                assert!(self.0.wait().expect("it ends").success());
-                None
-            }
-        }
-    }
-}
-
 /// Leaves a module where it can be looked at.
 fn keep(made: &Made) -> String {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
@@ -98,13 +31,14 @@ fn keep(made: &Made) -> String {
 
 #[test]
 fn modules_are_refused_or_do_what_machine_code_does() {
-    let (first, modules, program) = (first_seed(), modules(), smith());
+    let (first, modules) = (first_seed(), modules());
+    let program = build(Path::new(env!("CARGO_TARGET_TMPDIR")));
     let failed = AtomicBool::new(false);
     let work = |worker: u64| {
         let count = (modules + WORKERS - 1 - worker) / WORKERS;
         let mut tally = Tally::default();
         let (mut made, mut survivors) = (0, 0);
-        for one in Smith::start(&program, first + worker, count, WORKERS) {
+        for one in Smith::seeds(&program, first + worker, count, WORKERS) {
             made += 1;
             if failed.load(Ordering::Relaxed) {
                 break;

@@ -1,11 +1,9 @@
 //! The comparison of `translated_smith.rs` on modules that were written for it:
 //! it holds for every kind of trap, and it sees every kind of difference.
 
-mod translated_common;
-
 use arbitrary::Unstructured;
-use translated_common::oracle::Oracle;
-use translated_common::{Tally, compare, compare_with};
+use fuzz_wasm::oracle::Oracle;
+use fuzz_wasm::{Tally, compare, compare_with};
 use wasmtime::Trap;
 
 fn wasm(text: &str) -> Vec<u8> {

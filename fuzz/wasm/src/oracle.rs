@@ -12,9 +12,9 @@ use wasmtime::{
     ResourceLimiter, Store, Trap, Val, ValType,
 };
 
-use super::calls::{Argument, Exports, Run, write_float, write_number};
-use super::wrap::{SUPPORT, hash};
-use super::{FUEL, MEMORY, Outcome};
+use crate::calls::{Argument, Exports, Run, write_float, write_number};
+use crate::wrap::{SUPPORT, hash};
+use crate::{FUEL, MEMORY, Outcome};
 
 /// Sixteen times what a device has here, and half of what a thread has.
 const STACK: usize = 1024 * 1024;
@@ -42,7 +42,7 @@ static SUPPORT_MODULE: LazyLock<Module> = LazyLock::new(|| {
 });
 
 /// A module as machine code.
-pub(crate) struct Oracle(Module);
+pub struct Oracle(Module);
 
 /// What a store holds: the limits of a device.
 #[derive(Default)]
@@ -93,18 +93,18 @@ impl Oracle {
     /// # Errors
     ///
     /// Why it cannot be.
-    pub(crate) fn compile(wasm: &[u8]) -> Result<Self, String> {
+    pub fn compile(wasm: &[u8]) -> Result<Self, String> {
         let module = Module::from_binary(&ENGINE, wasm);
         module.map(Self).map_err(|error| format!("{error:#}"))
     }
 
     /// Whether it imports anything.
-    pub(crate) fn imports(&self) -> bool {
+    pub fn imports(&self) -> bool {
         self.0.imports().len() > 0
     }
 
     /// What it exports.
-    pub(crate) fn exports(&self) -> Exports {
+    pub fn exports(&self) -> Exports {
         let mut exports = Exports::default();
         for export in self.0.exports() {
             let name = export.name().to_owned();
@@ -125,7 +125,7 @@ impl Oracle {
     /// # Errors
     ///
     /// What ended it that is none of the outcomes.
-    pub(crate) fn run(&self, run: &Run) -> Result<(Outcome, u64), String> {
+    pub fn run(&self, run: &Run) -> Result<(Outcome, u64), String> {
         let mut store = Store::new(&ENGINE, Limits::default());
         store.limiter(|limits| limits);
         store.set_fuel(FUEL).expect("fuel is on");

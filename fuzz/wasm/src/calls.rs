@@ -6,20 +6,25 @@ use arbitrary::Unstructured;
 use wasmtime::{FuncType, GlobalType, TableType, ValType};
 
 /// What a module exports.
-#[derive(Default)]
-pub(crate) struct Exports {
-    pub(crate) functions: Vec<(String, FuncType)>,
-    pub(crate) globals: Vec<(String, GlobalType)>,
-    pub(crate) tables: Vec<(String, TableType)>,
+#[derive(Debug, Default)]
+pub struct Exports {
+    /// Names and types, as of all of these.
+    pub functions: Vec<(String, FuncType)>,
+    /// Its globals.
+    pub globals: Vec<(String, GlobalType)>,
+    /// Its tables.
+    pub tables: Vec<(String, TableType)>,
     /// Its name and the size of a page.
-    pub(crate) memory: Option<(String, u64)>,
+    pub memory: Option<(String, u64)>,
 }
 
 /// An argument; a reference is always null.
 #[derive(Clone)]
-pub(crate) struct Argument {
-    pub(crate) ty: ValType,
-    pub(crate) bits: u64,
+pub struct Argument {
+    /// Its type.
+    pub ty: ValType,
+    /// Its bits; those of a narrow one come first.
+    pub bits: u64,
 }
 
 impl std::fmt::Debug for Argument {
@@ -30,21 +35,23 @@ impl std::fmt::Debug for Argument {
 
 /// One call of an exported function.
 #[derive(Clone, Debug)]
-pub(crate) struct Call {
-    pub(crate) function: usize,
-    pub(crate) arguments: Vec<Argument>,
+pub struct Call {
+    /// The function's place in [`Exports::functions`].
+    pub function: usize,
+    /// What it is given.
+    pub arguments: Vec<Argument>,
 }
 
 /// Calls in one instance.
 #[derive(Clone, Debug)]
-pub(crate) struct Run(pub(crate) Vec<Call>);
+pub struct Run(pub(crate) Vec<Call>);
 
 /// The most runs that a module gets: each is a new instance.
 const MAX_RUNS: usize = 6;
 
 /// The runs of a module: all functions one after the other; and, since a trap
 /// hides what comes behind it, the first of them by themselves, twice each.
-pub(crate) fn runs(exports: &Exports, source: &mut Unstructured<'_>) -> Vec<Run> {
+pub fn runs(exports: &Exports, source: &mut Unstructured<'_>) -> Vec<Run> {
     let count = exports.functions.len().min(200);
     let mut call = |function| Call {
         function,
@@ -57,8 +64,8 @@ pub(crate) fn runs(exports: &Exports, source: &mut Unstructured<'_>) -> Vec<Run>
     runs
 }
 
-/// What a capsule of [`wrap`](super::wrap) takes as its input.
-pub(crate) fn encode(run: &Run) -> Vec<u8> {
+/// What a capsule of [`wrap`](crate::wrap) takes as its input.
+pub fn encode(run: &Run) -> Vec<u8> {
     let mut input = Vec::new();
     for call in &run.0 {
         input.push(call.function as u8);

@@ -9,8 +9,8 @@ use sealift_engine::HOST;
 use sealift_manifest::{PublicKey, Scan, Sign, scan_head, verify};
 use signer::{Error, Key, Kind, PayloadAt, SignRequest};
 
-use super::wrap::WRAPPING;
-use super::{FUEL, MEMORY, Outcome};
+use crate::wrap::WRAPPING;
+use crate::{FUEL, MEMORY, Outcome};
 
 /// Linear memory: the module's, and that of the capsule around it.
 const BOTH: u32 = (MEMORY + WRAPPING) as u32;
@@ -47,7 +47,7 @@ impl Host for Bare {
 /// # Errors
 ///
 /// The signer's.
-pub(crate) fn sign(wasm: &[u8]) -> Result<Vec<u8>, Error> {
+pub fn sign(wasm: &[u8]) -> Result<Vec<u8>, Error> {
     let request = SignRequest {
         target: HOST,
         kind: Kind::Ephemeral,
@@ -64,7 +64,7 @@ pub(crate) fn sign(wasm: &[u8]) -> Result<Vec<u8>, Error> {
 /// # Errors
 ///
 /// That it is not the same.
-pub(crate) fn reproduce(envelope: &[u8], wasm: &[u8]) -> Result<(), String> {
+pub fn reproduce(envelope: &[u8], wasm: &[u8]) -> Result<(), String> {
     let anchor = PublicKey::from_bytes(&KEY.public_key()).expect("a key");
     match signer::verify(envelope, &[anchor], PayloadAt::Envelope, Some(wasm)) {
         Ok(checked) if checked.reproduced => Ok(()),
@@ -77,7 +77,7 @@ pub(crate) fn reproduce(envelope: &[u8], wasm: &[u8]) -> Result<(), String> {
 /// # Errors
 ///
 /// What ended it that is none of the outcomes.
-pub(crate) fn run(envelope: &[u8], input: &[u8]) -> Result<Outcome, String> {
+pub fn run(envelope: &[u8], input: &[u8]) -> Result<Outcome, String> {
     let Ok(Scan::Complete { head_len, .. }) = scan_head(envelope) else {
         return Err("the head of the envelope is not complete".into());
     };

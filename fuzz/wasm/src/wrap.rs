@@ -9,11 +9,11 @@ use std::fmt::Write as _;
 
 use wasmtime::{FuncType, RefType, ValType};
 
-use super::calls::Exports;
+use crate::calls::Exports;
 
 /// What a module may import, as a module that exports it: as smith
 /// has it in its list.
-pub(crate) const SUPPORT: &str = r#"
+pub const SUPPORT: &str = r#"
 (module
   (global $notes (mut i32) (i32.const 0))
   (global (export "seven") i32 (i32.const 7))
@@ -35,7 +35,7 @@ const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
 const PRIME: u64 = 0x0100_0000_01b3;
 
 /// The hash of a memory.
-pub(crate) fn hash(memory: &[u8]) -> u64 {
+pub fn hash(memory: &[u8]) -> u64 {
     let step = |hash: u64, number: u64| (hash ^ number).wrapping_mul(PRIME).rotate_left(29);
     let (words, rest) = memory.as_chunks::<8>();
     let words = words.iter().map(|word| u64::from_le_bytes(*word));
@@ -74,7 +74,7 @@ fn look() -> String {
 }
 
 /// The memory that a capsule has besides the module's, in bytes.
-pub(crate) const WRAPPING: usize = 65_536;
+pub const WRAPPING: usize = 65_536;
 
 /// How arguments are read and results are written; `$in` and `$out` are where.
 const READ_AND_WRITE: &str = r#"
@@ -242,7 +242,7 @@ const JOB: &str = r#"
 
 /// A capsule around a module that exports this, and perhaps imports from
 /// [`SUPPORT`].
-pub(crate) fn component(wasm: &[u8], exports: &Exports, imports: bool) -> Vec<u8> {
+pub fn component(wasm: &[u8], exports: &Exports, imports: bool) -> Vec<u8> {
     let mut instances = String::new();
     if imports {
         let support = SUPPORT.replace("(module", "(core module $support");
@@ -302,7 +302,7 @@ pub(crate) fn component(wasm: &[u8], exports: &Exports, imports: bool) -> Vec<u8
 }
 
 /// A capsule that has a module in it and does nothing with it.
-pub(crate) fn beside(wasm: &[u8]) -> Vec<u8> {
+pub fn beside(wasm: &[u8]) -> Vec<u8> {
     let adapter = adapter(&Exports::default());
     let text =
         format!("(component {PLACE} {adapter} (core instance $job (instantiate $adapter)) {JOB})");

@@ -4,9 +4,9 @@
 //!
 //! A module gets calls of its exports ([`calls`]), a capsule around it that
 //! makes them ([`wrap`]), an envelope and a run ([`device`]), and the same
-//! calls made by hand ([`oracle`]). The test takes modules from the program in
-//! `tests/smith`; a fuzzer gives [`differential`] bytes and the same library's
-//! `module`.
+//! calls made by hand ([`Oracle`]). Tests take modules from the program
+//! `smith` ([`crate::smith`]); the fuzzer gives [`differential`] bytes and the
+//! same program's library.
 //!
 //! # What "the same" means
 //!
@@ -20,40 +20,28 @@
 //!   costs some, too: a device may run out of either where the oracle did not,
 //!   but of fuel only when the oracle came close to it. What exhausts the
 //!   oracle exhausts a device.
-#![allow(
-    dead_code,
-    reason = "each test file is a crate of its own and uses a part of this"
-)]
-#![allow(
-    clippy::cast_possible_truncation,
-    reason = "lengths and indices of test data are small"
-)]
-
-pub(crate) mod calls;
-pub(crate) mod device;
-pub(crate) mod oracle;
-pub(crate) mod wrap;
 
 use arbitrary::Unstructured;
 use signer::Error;
 use wasmtime::Trap;
 
-use oracle::Oracle;
+use crate::oracle::Oracle;
+use crate::{calls, device, wrap};
 
 /// Fuel for one run on either side.
-pub(crate) const FUEL: u64 = 1_000_000;
+pub const FUEL: u64 = 1_000_000;
 
 /// The most fuel that the capsule around a module takes for itself, hashing a
 /// full memory included.
-pub(crate) const FUEL_OF_WRAPPING: u64 = 450_000;
+pub const FUEL_OF_WRAPPING: u64 = 450_000;
 
 /// Linear memory that a module can grow to, in bytes. What smith makes starts
 /// with as much at most.
-pub(crate) const MEMORY: usize = 128 * 1024;
+pub const MEMORY: usize = 128 * 1024;
 
 /// What a run came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub enum Outcome {
     /// It ended: results and state, as [`calls`] writes them.
     Output(Vec<u8>),
     /// It trapped.
@@ -70,25 +58,26 @@ pub(crate) enum Outcome {
 
 /// What became of one module.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Tally {
+pub struct Tally {
     /// Modules that the signer refused, as it should.
-    pub(crate) refused: u32,
+    pub refused: u32,
     /// Modules that were translated and run.
-    pub(crate) run: u32,
+    pub run: u32,
     /// Runs with the same output.
-    pub(crate) outputs: u32,
+    pub outputs: u32,
     /// Runs that trapped alike.
-    pub(crate) traps: Vec<(Trap, u32)>,
+    pub traps: Vec<(Trap, u32)>,
     /// Runs that trapped alike after growth was refused.
-    pub(crate) growth: u32,
+    pub growth: u32,
     /// Runs that exhausted both.
-    pub(crate) exhausted: u32,
+    pub exhausted: u32,
     /// Runs that exhausted the device alone, which tell nothing.
-    pub(crate) inconclusive: u32,
+    pub inconclusive: u32,
 }
 
 impl Tally {
-    pub(crate) fn add(&mut self, other: &Self) {
+    /// Counts what another one counted.
+    pub fn add(&mut self, other: &Self) {
         self.refused += other.refused;
         self.run += other.run;
         self.outputs += other.outputs;
@@ -100,14 +89,17 @@ impl Tally {
         }
     }
 
-    pub(crate) fn trapped(&mut self, trap: Trap, count: u32) {
+    /// Counts so many runs that trapped alike.
+    pub fn trapped(&mut self, trap: Trap, count: u32) {
         match self.traps.iter_mut().find(|(known, _)| *known == trap) {
             Some((_, total)) => *total += count,
             None => self.traps.push((trap, count)),
         }
     }
 
-    pub(crate) fn traps_of(&self, trap: Trap) -> u32 {
+    /// The runs that trapped like this.
+    #[must_use]
+    pub fn traps_of(&self, trap: Trap) -> u32 {
         let found = self.traps.iter().find(|(known, _)| *known == trap);
         found.map_or(0, |(_, count)| *count)
     }
@@ -119,7 +111,7 @@ impl Tally {
 /// # Errors
 ///
 /// The difference, in words. Fewer bytes than a module takes are no error.
-pub(crate) fn differential(
+pub fn differential(
     bytes: &[u8],
     module: impl FnOnce(&mut Unstructured<'_>) -> arbitrary::Result<Vec<u8>>,
 ) -> Result<Tally, String> {
@@ -135,7 +127,7 @@ pub(crate) fn differential(
 /// # Errors
 ///
 /// The difference, in words.
-pub(crate) fn compare(wasm: &[u8], source: &mut Unstructured<'_>) -> Result<Tally, String> {
+pub fn compare(wasm: &[u8], source: &mut Unstructured<'_>) -> Result<Tally, String> {
     let oracle = match Oracle::compile(wasm) {
         Ok(oracle) => oracle,
         Err(reason) => {
@@ -155,7 +147,7 @@ pub(crate) fn compare(wasm: &[u8], source: &mut Unstructured<'_>) -> Result<Tall
 /// # Errors
 ///
 /// The difference, in words.
-pub(crate) fn compare_with(
+pub fn compare_with(
     wasm: &[u8],
     oracle: &Oracle,
     source: &mut Unstructured<'_>,
@@ -184,7 +176,7 @@ pub(crate) fn compare_with(
 /// Damages the capsule around a module in a few places, and runs what the
 /// signer still takes; says whether it did. That it comes back is all that is
 /// asked.
-pub(crate) fn damaged(wasm: &[u8], source: &mut Unstructured<'_>) -> arbitrary::Result<bool> {
+pub fn damaged(wasm: &[u8], source: &mut Unstructured<'_>) -> arbitrary::Result<bool> {
     let Ok(oracle) = Oracle::compile(wasm) else {
         return Ok(false);
     };

@@ -1,0 +1,119 @@
+//! Building the fuzzers: the flags of cargo-fuzz, on chosen crates only.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::run::{root, run, say, target};
+
+const HOST: &str = "x86_64-unknown-linux-gnu";
+
+/// What libFuzzer learns the coverage of: our code, and what reads for it. In the
+/// rest, cryptography and the engine, it would find nothing and take most of
+/// the time.
+const COVERED: [&str; 13] = [
+    "fuzz-harness",
+    "sealift-core",
+    "sealift-manifest",
+    "sealift-oscore",
+    "sealift-storage",
+    "sealift-wire",
+    "lakers",
+    "lakers-shared",
+    "minicbor",
+    // Of the targets with a compiler: what reads Wasm, what translates it, and
+    // what runs the result. (wit-component and wit-parser are linked into a macro of
+    // Wasmtime as well, which instrumented could not be loaded.)
+    "signer",
+    "sealift-engine",
+    "fuzz-wasm",
+    "pulley-interpreter",
+];
+
+/// The same; and their build scripts are instrumented with them, which makes
+/// them call what only libFuzzer has.
+const COVERED_WITH_SCRIPT: [&str; 2] = ["cranelift-codegen", "wasmtime-internal-cranelift"];
+
+/// The flags for that: those of cargo-fuzz, without `--cfg fuzzing`, so that it is
+/// the real code everywhere.
+const COVERAGE: [&str; 5] = [
+    "-Cpasses=sancov-module",
+    "-Cllvm-args=-sanitizer-coverage-level=4",
+    "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
+    "-Cllvm-args=-sanitizer-coverage-pc-table",
+    "-Cllvm-args=-sanitizer-coverage-trace-compares",
+];
+
+/// Builds the fuzzers, those with a compiler in them only if asked; returns the
+/// folder that they are in, or `None` where there is no nightly compiler.
+///
+/// # Errors
+///
+/// Where they do not build.
+pub(crate) fn build(compiler: bool) -> Result<Option<PathBuf>> {
+    let mut version = nightly();
+    version.args(["rustc", "--version"]);
+    let present = version.output().is_ok_and(|output| output.status.success());
+    if !present {
+        return Ok(None);
+    }
+    say("building the fuzzers");
+    let folder = target().join("fuzz");
+    let mut build = nightly();
+    build
+        .args(["cargo", "build", "--locked", "--release", "--bins"])
+        .args(["--target", HOST, "--target-dir"])
+        .arg(&folder)
+        .arg("-Zprofile-rustflags");
+    if compiler {
+        build.args(["--features", "compiler"]);
+    }
+    let mut instrument = |name: &str, more: &[&str]| {
+        let flags = COVERAGE.iter().chain(more);
+        let flags: Vec<String> = flags.map(|flag| format!("{flag:?}")).collect();
+        build.arg("--config").arg(format!(
+            "profile.release.package.{name}.rustflags=[{}]",
+            flags.join(",")
+        ));
+    };
+    for name in COVERED {
+        instrument(name, &[]);
+    }
+    if compiler {
+        let link = format!("-Clink-arg={}", no_coverage(&folder)?.display());
+        for name in COVERED_WITH_SCRIPT {
+            instrument(name, &[&link]);
+        }
+    }
+    // The C++ of libFuzzer; clang is here for liboscore anyhow.
+    run(build.current_dir(root().join("fuzz")).env("CXX", "clang++"))?;
+    Ok(Some(folder.join(HOST).join("release")))
+}
+
+/// Compiles what instrumented build scripts are linked with.
+fn no_coverage(folder: &Path) -> Result<PathBuf> {
+    fs::create_dir_all(folder).context("cannot make a folder for the fuzzers")?;
+    let object = folder.join("no-coverage.o");
+    run(Command::new("clang")
+        .args(["-w", "-c", "-O1", "-o"])
+        .arg(&object)
+        .arg(root().join("fuzz/no-coverage.c")))?;
+    Ok(object)
+}
+
+/// The nightly toolchain, without what this cargo says of its own.
+fn nightly() -> Command {
+    let mut command = Command::new("rustup");
+    command.args(["run", "nightly"]);
+    for name in [
+        "CARGO",
+        "RUSTC",
+        "RUSTUP_TOOLCHAIN",
+        "CARGO_ENCODED_RUSTFLAGS",
+    ] {
+        command.env_remove(name);
+    }
+    command
+}
