@@ -34,7 +34,7 @@ pub fn payload_without(step: Option<Step>, input: &[u8], target: Target) -> Resu
     let component = wasm::without_custom_sections(&wasm::component(input)?)?;
     let slimmed = match step {
         Some(Step::Names) => component,
-        _ => slim::slim(&component)?,
+        _ => slim(&component)?,
     };
 
     let mut config = translator_config(target);

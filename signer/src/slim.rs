@@ -393,7 +393,7 @@ mod tests {
               (core instance $i (instantiate $a))
               (func (export "outer-export") (canon lift (core func $i "asked"))))"#,
         );
-        let exports = wasmparser::Parser::new(0)
+        let exports = Parser::new(0)
             .parse_all(out.as_bytes())
             .filter_map(|payload| match payload.expect("valid") {
                 Payload::ExportSection(exports) => Some(exports.count()),

@@ -92,7 +92,7 @@ pub fn translate(wasm: &[u8], target: Target, kind: Kind) -> Result<Translation>
     let needs = needs::of(&component)?;
     needs.check()?;
 
-    let slimmed = slim::slim(&component)?;
+    let slimmed = slim(&component)?;
     wasm::validate(&slimmed)?;
     let artifact = Artifact::compile(&slimmed, target)?;
     load::as_a_device(&artifact)?;
