@@ -16,11 +16,13 @@ use crate::run::{cargo, line, root, run, say, target};
 use crate::{build, fuzzers, setup};
 
 /// The targets, as in `fuzz/fuzz_targets`.
-pub(crate) const TARGETS: [&str; 6] = [
+pub(crate) const TARGETS: [&str; 8] = [
     "datagram",
     "inner",
     "edhoc",
     "oscore_differential",
+    "envelope",
+    "store",
     "translated",
     "signer",
 ];
@@ -31,11 +33,13 @@ const WITH_COMPILER: [&str; 2] = ["translated", "signer"];
 
 /// Inputs in the test command, of each target: some seconds of each, on a
 /// machine that does other things, too.
-pub(crate) const SMOKE: [(&str, u32); 4] = [
+pub(crate) const SMOKE: [(&str, u32); 6] = [
     ("datagram", 10_000),
     ("inner", 5_000),
     ("edhoc", 5_000),
     ("oscore_differential", 20_000),
+    ("envelope", 20_000),
+    ("store", 2_000),
 ];
 
 /// The variable that tells the harness where the signed capsules are.

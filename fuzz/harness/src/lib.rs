@@ -3,6 +3,7 @@
 //!
 //! - [`Target`]: the four things that are fuzzed; [`Target::run`] takes any
 //!   bytes and panics where something is wrong.
+//! - [`Unscripted`]: two more, below the device, whose inputs are no scripts.
 //! - [`Script`]: how bytes are read as steps; [`mutate`]: how they are changed.
 //! - [`Target::seeds`]: real exchanges to start from.
 //! - [`memory`]: counts what the device holds.
@@ -27,6 +28,7 @@ mod script;
 mod seeds;
 mod targets;
 mod trace;
+mod unscripted;
 
 pub use fixtures::FOLDER;
 pub use mutate::{cross, mutate, plain};
@@ -34,3 +36,4 @@ pub use rng::Rng;
 pub use script::{MAX_STEPS, Script, Step, patch};
 pub use targets::Target;
 pub use trace::Trace;
+pub use unscripted::Unscripted;
