@@ -1,4 +1,4 @@
-//! What the four fuzzers have in common: libFuzzer calls the harness, and
+//! What the fuzzers of scripts have in common: libFuzzer calls the harness, and
 //! changes inputs by their structure.
 
 #![forbid(unsafe_code)]
