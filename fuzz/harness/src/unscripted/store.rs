@@ -124,7 +124,7 @@ fn capsules() -> &'static [Capsule] {
 fn capsule(component: &str, i: usize) -> Capsule {
     let sequence = i as u64 + 1;
     let length = [901, 1500, 64, 3072, 2, 3073, 300][i % 7];
-    let floor = if i % 3 == 0 {
+    let floor = if i.is_multiple_of(3) {
         0
     } else {
         sequence - i as u64 % 3
