@@ -7,9 +7,9 @@
 //! the same one wherever it stands. What the component itself imports and
 //! exports keeps its names.
 //!
-//! The names in its types stay, too: of fields, cases and parameters. Nothing is
-//! called by them, and only a loader compares them. So they become letters, the
-//! first of a type `a`, the second `b`, and the device's types have the same
+//! The names of fields, cases and parameters would stay in the artifact, too, and
+//! those of imported types. Only a loader compares them, and they become letters: the
+//! first of a type is `a`, the second `b`, as in the device's types
 //! (`firmware/core/src/capsule/abi.rs`). That the types are those of the WIT was
 //! checked before, with the names that it has.
 //!
@@ -42,11 +42,9 @@ use crate::error::{Error, Result, brief};
 ///
 /// [`Error::InvalidWasm`].
 pub fn slim(component: &[u8]) -> Result<Vec<u8>> {
-    if has_module_types(component)? {
-        return Ok(component.to_vec());
-    }
     let mut slim = Slim {
         names: HashMap::new(),
+        keep: has_module_types(component)?,
         taken: taken(component)?,
         types: HashMap::new(),
     };
@@ -101,6 +99,8 @@ fn taken(component: &[u8]) -> Result<HashSet<String>> {
 struct Slim {
     /// The names inside, and what became of them.
     names: HashMap<String, String>,
+    /// Whether these are kept: then others may know them.
+    keep: bool,
     /// The names inside that somebody asks for.
     taken: HashSet<String>,
     /// The names of types that are imported, and what became of them.
@@ -110,6 +110,9 @@ struct Slim {
 impl Slim {
     /// The short form of a name inside.
     fn short(&mut self, name: &str) -> String {
+        if self.keep {
+            return name.to_owned();
+        }
         let next = self.names.len();
         self.names
             .entry(name.to_owned())
@@ -154,7 +157,7 @@ impl Reencode for Slim {
         section: &mut ExportSection,
         export: wasmparser::Export<'_>,
     ) -> Done {
-        if !self.taken.contains(export.name) {
+        if !self.keep && !self.taken.contains(export.name) {
             return Ok(());
         }
         let name = self.short(export.name);
