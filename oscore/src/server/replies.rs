@@ -2,8 +2,9 @@
 //! (RFC 7252, 4.5), and separate responses until they are acknowledged (4.2).
 //!
 //! A retransmission is known by its sender's address and by a fingerprint of its
-//! bytes, the message ID among them. That is stricter than address and message ID alone: a forged
-//! datagram with a message ID in use neither gets a response nor blocks one.
+//! bytes, the message ID among them. That is stricter than address and message ID
+//! alone: a forged datagram with a message ID in use neither gets a response nor
+//! blocks one.
 
 use super::{Envelope, Reply, Server, SessionId};
 use crate::coap::{Code, Header, Kind, Writer};
