@@ -42,72 +42,58 @@ use crate::error::{Error, Result, brief};
 ///
 /// [`Error::InvalidWasm`].
 pub fn slim(component: &[u8]) -> Result<Vec<u8>> {
-    let mut slim = Slim {
-        names: HashMap::new(),
-        keep: has_module_types(component)?,
-        taken: taken(component)?,
-        types: HashMap::new(),
-    };
+    let mut slim = Slim::before(component)?;
     let mut out = Component::new();
     slim.parse_component(&mut out, Parser::new(0), component)
         .map_err(|e| Error::InvalidWasm(e.to_string()))?;
     Ok(out.finish())
 }
 
-/// Whether there are types of core modules: modules that are imported or
-/// exported as such have names that others may know.
-fn has_module_types(component: &[u8]) -> Result<bool> {
-    let invalid = |e: wasmparser::BinaryReaderError| Error::InvalidWasm(brief(&e));
-    for payload in Parser::new(0).parse_all(component) {
-        if let Payload::CoreTypeSection(types) = payload.map_err(invalid)? {
-            for ty in types {
-                if matches!(ty.map_err(invalid)?, CoreType::Module(_)) {
-                    return Ok(true);
-                }
-            }
-        }
-    }
-    Ok(false)
-}
-
-/// The names by which core modules are asked for what they export.
-fn taken(component: &[u8]) -> Result<HashSet<String>> {
-    let mut taken = HashSet::new();
-    let invalid = |e: wasmparser::BinaryReaderError| Error::InvalidWasm(brief(&e));
-    for payload in Parser::new(0).parse_all(component) {
-        match payload.map_err(invalid)? {
-            Payload::ImportSection(imports) => {
-                for import in imports.into_imports() {
-                    taken.insert(import.map_err(invalid)?.name.to_owned());
-                }
-            }
-            Payload::ComponentAliasSection(aliases) => {
-                for alias in aliases {
-                    if let ComponentAlias::CoreInstanceExport { name, .. } =
-                        alias.map_err(invalid)?
-                    {
-                        taken.insert(name.to_owned());
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-    Ok(taken)
-}
-
+#[derive(Default)]
 struct Slim {
     /// The names inside, and what became of them.
     names: HashMap<String, String>,
-    /// Whether these are kept: then others may know them.
+    /// Whether these are kept. There are types of core modules then, and modules that
+    /// are imported or exported as such have names that others may know.
     keep: bool,
-    /// The names inside that somebody asks for.
+    /// The names by which core modules are asked for what they export.
     taken: HashSet<String>,
     /// The names of types that are imported, and what became of them.
     types: HashMap<String, String>,
 }
 
 impl Slim {
+    /// What has to be known of a component before.
+    fn before(component: &[u8]) -> Result<Self> {
+        let invalid = |e: wasmparser::BinaryReaderError| Error::InvalidWasm(brief(&e));
+        let mut slim = Self::default();
+        for payload in Parser::new(0).parse_all(component) {
+            match payload.map_err(invalid)? {
+                Payload::CoreTypeSection(types) => {
+                    for ty in types {
+                        slim.keep |= matches!(ty.map_err(invalid)?, CoreType::Module(_));
+                    }
+                }
+                Payload::ImportSection(imports) => {
+                    for import in imports.into_imports() {
+                        slim.taken.insert(import.map_err(invalid)?.name.to_owned());
+                    }
+                }
+                Payload::ComponentAliasSection(aliases) => {
+                    for alias in aliases {
+                        if let ComponentAlias::CoreInstanceExport { name, .. } =
+                            alias.map_err(invalid)?
+                        {
+                            slim.taken.insert(name.to_owned());
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(slim)
+    }
+
     /// The short form of a name inside.
     fn short(&mut self, name: &str) -> String {
         if self.keep {
