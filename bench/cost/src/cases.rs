@@ -3,9 +3,8 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use ed25519_compact::{KeyPair, Seed};
-use sealift_engine::{DEFAULT_CLASS_ID, DEFAULT_VENDOR_ID, HOST};
-use sealift_manifest::{Grants, InvokeSpec, Kind, ManifestSpec, PublicKey, Sign, build_envelope};
+use fuzz_harness::promise::{anchor, fake_key, spec};
+use sealift_manifest::{PublicKey, build_envelope};
 use sealift_oscore::coap::{Code, Message};
 
 use crate::peer::Recorder;
@@ -178,7 +177,7 @@ fn again() -> Result<Case> {
 
 fn envelope() -> Result<Case> {
     let head = promise()?;
-    let mut recorder = Recorder::new(&[fake_key()?])?;
+    let mut recorder = Recorder::new(&[anchor()])?;
     recorder.connect()?;
     recorder.counted = true;
     recorder.block(Code::PUT, ENVELOPE, &head, 0, 6, Code::CHANGED)?;
@@ -188,7 +187,7 @@ fn envelope() -> Result<Case> {
 
 /// Blocks of a payload.
 fn blocks(szx: u8) -> Result<Case> {
-    let mut recorder = Recorder::new(&[fake_key()?])?;
+    let mut recorder = Recorder::new(&[anchor()])?;
     recorder.connect()?;
     recorder.block(Code::PUT, ENVELOPE, &promise()?, 0, 6, Code::CHANGED)?;
     let payload = [0x7f; PAYLOAD];
@@ -268,11 +267,11 @@ fn under_pressure() -> Result<Case> {
 }
 
 fn forged() -> Result<Case> {
-    let mut recorder = Recorder::new(&[fake_key()?])?;
+    let mut recorder = Recorder::new(&[anchor()])?;
     recorder.connect()?;
     recorder.block(Code::PUT, ENVELOPE, &promise()?, 0, 6, Code::CHANGED)?;
     // A genuine block that did not arrive, but a damaged one.
-    let mut thief = Recorder::new(&[fake_key()?])?;
+    let mut thief = Recorder::new(&[anchor()])?;
     thief.connect()?;
     thief.block(Code::PUT, ENVELOPE, &promise()?, 0, 6, Code::CHANGED)?;
     thief.block(
@@ -331,37 +330,9 @@ fn installed(signed: &Signed, envelope: &[u8], last: bool) -> Result<Recorder> {
     Ok(recorder)
 }
 
-/// A FAKE key: everybody can make signatures with it.
-fn key_pair() -> KeyPair {
-    KeyPair::from_seed(Seed::new([0xFA; 32]))
-}
-
-fn fake_key() -> Result<PublicKey> {
-    Ok(PublicKey::from_bytes(&key_pair().public_key())?)
-}
-
 /// A detached envelope for a payload that nobody has: what a signature under a
 /// payload says is that a translator made it.
 fn promise() -> Result<Vec<u8>> {
-    let mut spec = ManifestSpec {
-        sequence_number: 1,
-        component: "vm1".into(),
-        vendor_id: DEFAULT_VENDOR_ID,
-        class_id: DEFAULT_CLASS_ID,
-        payload_digest: [0; 32],
-        payload_size: 0,
-        invoke: InvokeSpec {
-            profile: HOST.profile().into(),
-            fuel: 100_000,
-            memory: 1 << 16,
-            stack: 1 << 13,
-            grants: Grants::NONE,
-            kind: Kind::Persistent,
-            floor: 0,
-            source_digest: [3; 32],
-        },
-    };
-    spec.set_payload(&[0; PAYLOAD])?;
-    let key = key_pair();
-    Ok(build_envelope(&spec, &[&key as &dyn Sign], None, None)?)
+    let spec = spec("vm1", 1, &[0; PAYLOAD]);
+    Ok(build_envelope(&spec, &[&fake_key()], None, None)?)
 }

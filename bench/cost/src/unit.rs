@@ -8,11 +8,11 @@ use std::rc::Rc;
 
 use anyhow::{Context, Result, anyhow};
 use embedded_storage::nor_flash::{ErrorType, NorFlash, NorFlashErrorKind, ReadNorFlash};
-use fuzz_harness::Rng;
+use fuzz_harness::{Rng, config};
 use rand_core::RngCore;
 use sealift_core::capsule::{Accuracy, Category, Host, Label, Reading, Unavailable, Unit as Of};
-use sealift_core::{Acceptance, Config, Device, Limits, Policy, Roles, Step};
-use sealift_manifest::{Grants, PublicKey};
+use sealift_core::{Device, Policy, Roles, Step};
+use sealift_manifest::PublicKey;
 use sealift_oscore::{Identity, MAX_DATAGRAM};
 use sealift_storage::Layout;
 
@@ -86,26 +86,7 @@ impl Unit {
         let mut policy = Policy::default();
         let roles = Roles::DEPLOY.and(Roles::USE);
         policy.allow(self.people.operator.credential().clone(), roles);
-        let config = Config {
-            acceptance: Acceptance {
-                trust: trust.to_vec(),
-                vendor_id: sealift_engine::DEFAULT_VENDOR_ID,
-                class_id: sealift_engine::DEFAULT_CLASS_ID,
-                offered: Grants::ALL,
-                limits: Limits {
-                    memory: 1 << 20,
-                    stack: 1 << 18,
-                    fuel: 1_000_000,
-                },
-            },
-            policy,
-            identity: self.people.device.clone(),
-            layout: LAYOUT,
-            mapping: None,
-            job_limit: 32 * 1024,
-            time_limit: 60_000,
-            session_idle: 24 * 60 * 60 * 1000,
-        };
+        let config = config(trust, policy, self.people.device.clone(), LAYOUT);
         let core = Device::boot(config, self.flash.clone(), Rng::new(3), Board(Rng::new(4)));
         self.core = Some(core.map_err(|error| anyhow!("it does not start: {error}"))?);
         self.rest(now).map(drop)

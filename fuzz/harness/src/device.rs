@@ -4,7 +4,7 @@ use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use rand_core::RngCore;
 use sealift_core::capsule::{Accuracy, Category, Host, Label, Reading, Unavailable, Unit};
 use sealift_core::{Acceptance, Config, Device, Limits, Policy, Roles};
-use sealift_manifest::Grants;
+use sealift_manifest::{Grants, PublicKey};
 use sealift_oscore::Identity;
 use sealift_storage::Layout;
 use sealift_storage::sim::{MockError, MockFlash};
@@ -148,6 +148,37 @@ impl People {
     }
 }
 
+/// A device that takes what the holders of these keys have signed, from whom the
+/// policy allows it.
+#[must_use]
+pub fn config<const N: usize>(
+    trust: &[PublicKey],
+    policy: Policy,
+    identity: Identity,
+    layout: Layout<N>,
+) -> Config<N> {
+    Config {
+        acceptance: Acceptance {
+            trust: trust.to_vec(),
+            vendor_id: sealift_engine::DEFAULT_VENDOR_ID,
+            class_id: sealift_engine::DEFAULT_CLASS_ID,
+            offered: Grants::ALL,
+            limits: Limits {
+                memory: 1 << 20,
+                stack: 1 << 18,
+                fuel: 1_000_000,
+            },
+        },
+        policy,
+        identity,
+        layout,
+        mapping: None,
+        job_limit: JOB_LIMIT,
+        time_limit: TIME_LIMIT,
+        session_idle: SESSION_IDLE,
+    }
+}
+
 /// Starts a device on this flash.
 pub(crate) fn boot(
     people: &People,
@@ -160,26 +191,7 @@ pub(crate) fn boot(
     for (person, roles) in people.known.iter().zip(roles) {
         policy.allow(person.credential().clone(), roles);
     }
-    let config = Config {
-        acceptance: Acceptance {
-            trust: fixtures.trust.clone(),
-            vendor_id: sealift_engine::DEFAULT_VENDOR_ID,
-            class_id: sealift_engine::DEFAULT_CLASS_ID,
-            offered: Grants::ALL,
-            limits: Limits {
-                memory: 1 << 20,
-                stack: 1 << 18,
-                fuel: 1_000_000,
-            },
-        },
-        policy,
-        identity: people.device.clone(),
-        layout: LAYOUT,
-        mapping: None,
-        job_limit: JOB_LIMIT,
-        time_limit: TIME_LIMIT,
-        session_idle: SESSION_IDLE,
-    };
+    let config = config(&fixtures.trust, policy, people.device.clone(), LAYOUT);
     let board = Board {
         clock: clock.clone(),
         rng: Rng::new(8),

@@ -4,13 +4,12 @@
 //! that the variable [`FOLDER`] names: a fuzzer has no compiler in it. Without
 //! them there are only envelopes that promise a payload nobody has.
 
-use ed25519_compact::{KeyPair, Seed};
 use rand_core::RngCore;
-use sealift_engine::{DEFAULT_CLASS_ID, DEFAULT_VENDOR_ID, HOST};
-use sealift_manifest::{Grants, InvokeSpec, Kind, ManifestSpec, PublicKey, Sign, build_envelope};
+use sealift_manifest::{Kind, PublicKey, build_envelope};
 use sealift_oscore::coap::Code;
 use std::path::Path;
 
+use crate::promise::{anchor, fake_key, spec};
 use crate::rng::Rng;
 
 /// The environment variable that says where the signed capsules are.
@@ -51,7 +50,7 @@ impl Fixtures {
     /// All there is.
     pub(crate) fn load() -> Self {
         let mut fixtures = Self {
-            trust: vec![PublicKey::from_bytes(&fake_key().pk).unwrap()],
+            trust: vec![anchor()],
             bodies: promises(),
             active: None,
         };
@@ -82,11 +81,6 @@ impl Fixtures {
     }
 }
 
-/// A FAKE key. Everybody can make signatures with it.
-fn fake_key() -> KeyPair {
-    KeyPair::from_seed(Seed::new([1; 32]))
-}
-
 /// Envelopes with good signatures and payloads that are other ones than those
 /// they promise. Never the promised ones: what such a signature says is that a
 /// translator made the payload.
@@ -94,28 +88,10 @@ fn promises() -> Vec<Body> {
     let promise = |component: &str, sequence, kind, size: usize, whole: bool| {
         let mut payload = vec![0; size];
         Rng::new(0x5eed).fill_bytes(&mut payload);
-        let mut spec = ManifestSpec {
-            sequence_number: sequence,
-            component: component.into(),
-            vendor_id: DEFAULT_VENDOR_ID,
-            class_id: DEFAULT_CLASS_ID,
-            payload_digest: [0; 32],
-            payload_size: 0,
-            invoke: InvokeSpec {
-                profile: HOST.profile().into(),
-                fuel: 100_000,
-                memory: 1 << 16,
-                stack: 1 << 13,
-                grants: Grants::NONE,
-                kind,
-                floor: 0,
-                source_digest: [0; 32],
-            },
-        };
-        spec.set_payload(&payload).unwrap();
-        let key = fake_key();
+        let mut spec = spec(component, sequence, &payload);
+        spec.invoke.kind = kind;
         let inside = whole.then_some(&payload[..]);
-        let mut envelope = build_envelope(&spec, &[&key as &dyn Sign], inside, None).unwrap();
+        let mut envelope = build_envelope(&spec, &[&fake_key()], inside, None).unwrap();
         if whole {
             let start = envelope.len() - size;
             envelope[start..].fill(0x7f);

@@ -6,6 +6,7 @@
 //! - [`Unscripted`]: two more, below the device, whose inputs are no scripts.
 //! - [`Script`]: how bytes are read as steps; [`mutate`]: how they are changed.
 //! - [`Target::seeds`]: real exchanges to start from.
+//! - [`promise`]: signed manifests, and [`config`]: a device that takes them.
 //! - [`memory`]: counts what the device holds.
 //!
 //! libFuzzer calls this from `fuzz/fuzz_targets`, a test here with what is in
@@ -22,6 +23,7 @@ mod fixtures;
 mod link;
 pub mod memory;
 mod mutate;
+pub mod promise;
 mod rig;
 mod rng;
 mod script;
@@ -30,6 +32,7 @@ mod targets;
 mod trace;
 mod unscripted;
 
+pub use device::config;
 pub use fixtures::FOLDER;
 pub use mutate::{cross, mutate, plain};
 pub use rng::Rng;

@@ -5,12 +5,12 @@
 
 use ed25519_compact::Noise;
 use sealift_manifest::{
-    Delivery, InvokeSpec, Manifest, ManifestSpec, Scan, Text, build_envelope, encode_manifest,
-    inspect, scan_head, verify,
+    Delivery, Grants, InvokeSpec, Manifest, ManifestSpec, Scan, Text, build_envelope,
+    encode_manifest, inspect, scan_head, verify,
 };
 use sha2::{Digest, Sha256};
 
-use super::{anchor, fake_key, spec};
+use crate::promise::{anchor, fake_key, spec};
 
 /// An envelope as it is.
 const WHOLE: u8 = 0;
@@ -62,7 +62,9 @@ pub(super) fn run(input: &[u8]) -> bool {
 }
 
 pub(super) fn seeds() -> Vec<(String, Vec<u8>)> {
-    let spec = spec("vm1", 7, 3, PAYLOAD);
+    let mut spec = spec("vm1", 7, PAYLOAD);
+    spec.invoke.grants = Grants::LOG;
+    spec.invoke.floor = 3;
     let key = fake_key();
     let mut text = Text::new("en").expect("a language");
     text.manifest_description = Some("what it is for".into());

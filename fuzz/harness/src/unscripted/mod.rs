@@ -3,9 +3,6 @@
 mod envelope;
 mod store;
 
-use ed25519_compact::{KeyPair, Seed};
-use sealift_manifest::{Grants, InvokeSpec, Kind, ManifestSpec, PublicKey, Sign as _};
-
 /// A thing that is fuzzed by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unscripted {
@@ -46,37 +43,4 @@ impl Unscripted {
             Self::Store => store::seeds(),
         }
     }
-}
-
-/// A FAKE key: its secret is in the source.
-fn fake_key() -> KeyPair {
-    KeyPair::from_seed(Seed::new([0xFA; 32]))
-}
-
-fn anchor() -> PublicKey {
-    PublicKey::from_bytes(&fake_key().public_key()).expect("a key")
-}
-
-/// A manifest for this payload.
-fn spec(component: &str, sequence_number: u64, floor: u64, payload: &[u8]) -> ManifestSpec {
-    let mut spec = ManifestSpec {
-        sequence_number,
-        component: component.into(),
-        vendor_id: [1; 16],
-        class_id: [2; 16],
-        payload_digest: [0; 32],
-        payload_size: 0,
-        invoke: InvokeSpec {
-            profile: "test-profile".into(),
-            fuel: 1000,
-            memory: 8192,
-            stack: 2048,
-            grants: Grants::LOG,
-            kind: Kind::Persistent,
-            floor,
-            source_digest: [3; 32],
-        },
-    };
-    spec.set_payload(payload).expect("short");
-    spec
 }

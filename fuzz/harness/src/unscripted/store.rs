@@ -11,7 +11,7 @@ use sealift_manifest::build_envelope;
 use sealift_storage::Layout;
 use sealift_storage::sim::{Capsule, Driver, MockFlash, Operation, Torn};
 
-use super::{anchor, fake_key, spec};
+use crate::promise::{anchor, fake_key, spec};
 
 const NAMES: [&str; 2] = ["vm1", "vm2"];
 /// Capsules of a component; their sequence numbers count from 1.
@@ -136,7 +136,8 @@ fn capsule(component: &str, i: usize) -> Capsule {
     {
         *first ^= 0x80;
     }
-    let spec = spec(component, sequence, floor, &described);
+    let mut spec = spec(component, sequence, &described);
+    spec.invoke.floor = floor;
     let head = build_envelope(&spec, &[&fake_key()], None, None).expect("builds");
     Capsule::new(head, sent, &[anchor()]).expect("verifies")
 }
