@@ -1,8 +1,6 @@
 //! A capsule can do what it likes: it is stopped, and the device goes on.
 
-mod capsule_common;
-
-use capsule_common::{Board, Capsule, LOG, Parts, component, persistent};
+use crate::capsule_common::{Board, Capsule, LOG, Parts, component, persistent};
 use sealift_core::capsule::{BadAnswer, Fault, MAX_MESSAGE, TrapReason};
 use sealift_manifest::{Grants, Kind};
 use wasmtime::Trap;
@@ -422,7 +420,7 @@ fn memory_that_moved_is_whole_and_new_memory_is_zero() {
 
 #[test]
 fn growing_by_single_bytes_ends() {
-    let core = capsule_common::core(Parts {
+    let core = crate::capsule_common::core(Parts {
         run: "(loop (br_if 0 (i32.ne (memory.grow (i32.const 1)) (i32.const -1))))",
         ..Parts::default()
     });

@@ -4,10 +4,8 @@
     reason = "numbers of test data are small"
 )]
 
-mod device_common;
-
-use device_common::capsules::{LOG, Parts, persistent};
-use device_common::{PAGE, Rig, answering, detached, echo, envelope};
+use crate::device_common::capsules::{LOG, Parts, persistent};
+use crate::device_common::{PAGE, Rig, answering, detached, echo, envelope};
 use sealift_manifest::{Grants, Kind};
 use sealift_oscore::coap::{BlockOption, Code};
 use sealift_storage::sim::Torn;
@@ -61,7 +59,7 @@ fn an_envelope_is_judged_before_its_payload() {
         (
             Refusal::NoSpace,
             envelope(
-                &device_common::capsules::Capsule {
+                &crate::device_common::capsules::Capsule {
                     artifact: vec![0; 24 * PAGE],
                     ..answering("")
                 },

@@ -6,9 +6,7 @@
     reason = "numbers of test data are small"
 )]
 
-mod device_common;
-
-use device_common::{Rig, Session, answering, envelope};
+use crate::device_common::{Rig, Session, answering, envelope};
 use sealift_oscore::coap::{BlockOption, Code, Message, Options, Writer, number};
 use sealift_oscore::protect::Sent;
 use sealift_wire::Refusal;

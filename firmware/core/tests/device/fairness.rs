@@ -5,10 +5,8 @@
     reason = "numbers of test data are small"
 )]
 
-mod device_common;
-
-use device_common::capsules::{Capsule, Parts, persistent};
-use device_common::{Rig, Session, answering, envelope};
+use crate::device_common::capsules::{Capsule, Parts, persistent};
+use crate::device_common::{Rig, Session, answering, envelope};
 use sealift_core::Step;
 use sealift_core::capsule::SLICE;
 use sealift_manifest::Kind;
@@ -49,7 +47,7 @@ fn job() -> Capsule {
         (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) i32.const 4096)
         (func (export "sealift:capsule/job@0.1.0#run") (param i32 i32) (result i32)
             (loop br 0) unreachable))"#;
-    let component = device_common::capsules::component(text, "ephemeral", None);
+    let component = crate::device_common::capsules::component(text, "ephemeral", None);
     Capsule::of_component(&component, Kind::Ephemeral)
 }
 

@@ -1,9 +1,7 @@
 //! What a capsule can do to the device through the functions that it is
 //! granted.
 
-mod capsule_common;
-
-use capsule_common::{
+use crate::capsule_common::{
     Board, LOG, NEXT_U32, NOW, Parts, RANDOM_BYTES, SLEEP, TRIGGER, nowhere, persistent,
 };
 use sealift_core::capsule::{

@@ -5,9 +5,7 @@
     reason = "numbers of test data are small"
 )]
 
-mod device_common;
-
-use device_common::{Rig, answering, detached, echo, envelope};
+use crate::device_common::{Rig, answering, detached, echo, envelope};
 use sealift_oscore::coap::{BlockOption, Code};
 use sealift_wire::Refusal;
 

@@ -6,10 +6,8 @@
     reason = "numbers of test data are small"
 )]
 
-mod device_common;
-
-use device_common::capsules::{Capsule, Parts, persistent};
-use device_common::{Answer, Rig, Session, answering, detached, envelope};
+use crate::device_common::capsules::{Capsule, Parts, persistent};
+use crate::device_common::{Answer, Rig, Session, answering, detached, envelope};
 use sealift_oscore::coap::{BlockOption, Code};
 use sealift_wire::{ComponentStatus, Phase, Refusal};
 

@@ -5,10 +5,8 @@
     reason = "numbers of test data are small"
 )]
 
-mod device_common;
-
-use device_common::capsules::{Parts, persistent};
-use device_common::{Answer, Rig, Session, answering, detached, envelope};
+use crate::device_common::capsules::{Parts, persistent};
+use crate::device_common::{Answer, Rig, Session, answering, detached, envelope};
 use sealift_oscore::coap::{BlockOption, Code, number};
 use sealift_wire::Refusal;
 

@@ -1,9 +1,7 @@
 //! A capsule imports what its manifest grants, and nothing else; and what does
 //! not fit together is refused before any of its code runs.
 
-mod capsule_common;
-
-use capsule_common::{
+use crate::capsule_common::{
     BIND, Board, Capsule, LOG, NEXT_U32, NOW, Parts, TOGGLE, TRIGGER, component, core, persistent,
 };
 use sealift_core::capsule::{Fault, Persistent, Quota, check};

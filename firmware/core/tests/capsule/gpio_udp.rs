@@ -1,8 +1,6 @@
 //! The light, the button and the socket of a capsule.
 
-mod capsule_common;
-
-use capsule_common::{
+use crate::capsule_common::{
     BIND, BUTTON, Board, Parts, RECEIVE, Running, SEND, TOGGLE, nowhere, persistent,
 };
 use sealift_core::capsule::{

@@ -1,8 +1,6 @@
 //! Ephemeral capsules that export plain functions, as treVM's do.
 
-mod capsule_common;
-
-use capsule_common::{Board, Capsule, LOG, SLEEP, TOGGLE, functions, nowhere};
+use crate::capsule_common::{Board, Capsule, LOG, SLEEP, TOGGLE, functions, nowhere};
 use sealift_core::capsule::{Fault, MAX_OUTPUT, Progress, TrapReason};
 use sealift_manifest::Grants;
 use wasmtime::Trap;

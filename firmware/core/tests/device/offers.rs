@@ -1,10 +1,8 @@
 //! Boards that do not offer everything: what grants more is refused before any
 //! of it is taken, and not started where it was taken before.
 
-mod device_common;
-
-use device_common::capsules::{Capsule, Parts, TOGGLE, persistent};
-use device_common::{Rig, answering, detached, envelope};
+use crate::device_common::capsules::{Capsule, Parts, TOGGLE, persistent};
+use crate::device_common::{Rig, answering, detached, envelope};
 use sealift_manifest::Grants;
 use sealift_oscore::coap::{BlockOption, Code};
 use sealift_wire::Refusal;
@@ -61,7 +59,7 @@ fn what_a_board_has_not_is_refused_before_anything_is_taken() {
 #[test]
 fn nor_is_it_run_as_a_job() {
     let mut rig = small();
-    let job = device_common::echo().grant(Grants::TIME);
+    let job = crate::device_common::echo().grant(Grants::TIME);
     let job = envelope(&job, 1, |spec| spec.component = "vm-run".into());
     let mut op = rig.op();
     let last = u32::try_from(job.len().div_ceil(1024) - 1).unwrap();

@@ -1,9 +1,7 @@
 //! How many core instances, memories and tables a capsule may have: what the
 //! signer signs starts, and what would not start is not signed.
 
-mod capsule_common;
-
-use capsule_common::{Board, Capsule, Parts, component, core};
+use crate::capsule_common::{Board, Capsule, Parts, component, core};
 use sealift_engine::{HOST, MAX_INSTANCES, MAX_MEMORIES, MAX_TABLE, MAX_TABLES};
 use sealift_manifest::Kind;
 

@@ -1,9 +1,7 @@
 //! A capsule lets others in: it runs a slice at a time, and goes on only
 //! while it is polled.
 
-mod capsule_common;
-
-use capsule_common::{Board, LOG, NOW, Parts, TRIGGER, nowhere, persistent};
+use crate::capsule_common::{Board, LOG, NOW, Parts, TRIGGER, nowhere, persistent};
 use sealift_core::capsule::{
     Activity, Called, FUEL_PER_HOST_CALL, Fault, MAX_LOG_LINES, Progress, SLICE,
 };

@@ -1,4 +1,4 @@
-//! The comparison of `translated_smith.rs` on modules that were written for it:
+//! The comparison of `smith.rs` on modules that were written for it:
 //! it holds for every kind of trap, and it sees every kind of difference.
 
 use arbitrary::Unstructured;

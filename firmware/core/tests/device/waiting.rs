@@ -5,10 +5,8 @@
     reason = "numbers of test data are small"
 )]
 
-mod device_common;
-
-use device_common::capsules::{Capsule, Parts, persistent};
-use device_common::{Answer, Rig, SESSION_IDLE, Session, TIME_LIMIT, answering, envelope};
+use crate::device_common::capsules::{Capsule, Parts, persistent};
+use crate::device_common::{Answer, Rig, SESSION_IDLE, Session, TIME_LIMIT, answering, envelope};
 use sealift_manifest::Grants;
 use sealift_oscore::coap::{Code, Kind, Message, number};
 use sealift_oscore::protect::Sent;

@@ -2,9 +2,7 @@
 //! there is, and never end. Each is stopped; nothing panics, nothing hangs,
 //! and the next one works.
 
-mod capsule_common;
-
-use capsule_common::{
+use crate::capsule_common::{
     Board, Capsule, LOG, Parts, RANDOM_BYTES, Running, TRIGGER, WAIT, altered, nowhere, persistent,
     with_realloc,
 };

@@ -1,10 +1,8 @@
 //! What a component may log and send is the component's: whoever crashes at
 //! each call, or is replaced, gets nothing of being started anew.
 
-mod device_common;
-
-use device_common::capsules::{BIND, Capsule, LOG, Parts, SEND, persistent};
-use device_common::{Rig, envelope};
+use crate::device_common::capsules::{BIND, Capsule, LOG, Parts, SEND, persistent};
+use crate::device_common::{Rig, envelope};
 use sealift_core::capsule::{
     LOG_BURST, LOG_REFILL_MS, MAX_LOG_LINES, MAX_SENDS, SEND_BURST, SEND_REFILL_MS,
 };
@@ -171,7 +169,7 @@ fn jobs_share_one() {
             (data (i32.const 24) "path"))"#,
         lines(2 * MAX_LOG_LINES)
     );
-    let component = device_common::capsules::component(&text, "ephemeral", None);
+    let component = crate::device_common::capsules::component(&text, "ephemeral", None);
     let job = Capsule::of_component(&component, Kind::Ephemeral).grant(Grants::LOG);
     let job = envelope(&job, 1, |spec| spec.component = "vm-run".into());
     let mut rig = Rig::new();

@@ -13,13 +13,11 @@
     reason = "numbers of test data are small"
 )]
 
-mod device_common;
-
 use std::collections::HashSet;
 use std::net::SocketAddr;
 
-use device_common::capsules::Capsule;
-use device_common::{Rig, Session, answering, envelope};
+use crate::device_common::capsules::Capsule;
+use crate::device_common::{Rig, Session, answering, envelope};
 use rand_core::OsRng;
 use sealift_oscore::client::edhoc_post;
 use sealift_oscore::coap::{BlockOption, Code, Header, Kind, Message, Writer, number};

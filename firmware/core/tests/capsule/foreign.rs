@@ -5,12 +5,10 @@
 //! Whatever were let through would be undefined behaviour, so each of these
 //! tests does its work in a process of its own.
 
-mod capsule_common;
-
 use std::ops::Range;
 use std::process::Command;
 
-use capsule_common::{Board, Capsule, Parts, component, core};
+use crate::capsule_common::{Board, Capsule, Parts, component, core};
 use sealift_core::capsule::Fault;
 use sealift_engine::{HOST, Target, seal, translator_config};
 use sealift_manifest::Kind;

@@ -3,11 +3,9 @@
 //! Needs them built: `SEALIFT_CAPSULES` is the folder with `NAME.wasm`, which
 //! `cargo xtask test` sets. Without it these tests say so and pass.
 
-mod capsule_common;
-
 use std::path::PathBuf;
 
-use capsule_common::{Board, Capsule};
+use crate::capsule_common::{Board, Capsule};
 use sealift_core::capsule::{BadAnswer, Fault, HostTrap, TrapReason};
 use sealift_engine::HOST;
 use sealift_manifest::{Grants, Kind};

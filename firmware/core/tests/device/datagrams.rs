@@ -5,10 +5,8 @@
     reason = "numbers of test data are small"
 )]
 
-mod device_common;
-
-use device_common::capsules::{LOG, Parts, persistent};
-use device_common::{Rig, answering, envelope, logged};
+use crate::device_common::capsules::{LOG, Parts, persistent};
+use crate::device_common::{Rig, answering, envelope, logged};
 use sealift_manifest::Grants;
 use sealift_oscore::Identity;
 use sealift_oscore::coap::{BlockOption, Code, Message, number};
