@@ -6,6 +6,7 @@
 
 mod bench;
 mod build;
+mod bytes;
 mod capsule;
 mod demo;
 mod floats;

@@ -11,7 +11,7 @@ use testbed::{Board, Code, Device, RawPeer, Sign, Workshop};
 
 use crate::image::Image;
 use crate::run::{root, say, target};
-use crate::{build, floats, image};
+use crate::{build, bytes, floats, image};
 
 /// Requests to a capsule after which memory is looked at.
 const REQUESTS: usize = 1000;
@@ -72,6 +72,7 @@ pub(crate) fn held(board: Board, image: &Image) -> Result<()> {
 
     let flash = sections.code + sections.constants + sections.initialised;
     let fixed = sections.initialised + sections.zero - sections.heap;
+    bytes::print(&file);
     println!("{} bytes of code", sections.code);
     println!("{} of constants", sections.constants);
     println!("{} of initial values", sections.initialised);
