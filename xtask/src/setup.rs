@@ -9,7 +9,7 @@ use crate::run::{cargo, line, root, run, say, target};
 
 /// The target that capsules are compiled for.
 pub(crate) const WASM: &str = "wasm32v1-none";
-/// A microcontroller, to prove that the device crates need no `std`.
+/// A kind of microcontroller.
 pub(crate) const CORTEX_M: &str = "thumbv7em-none-eabihf";
 /// The other kind of microcontroller.
 pub(crate) const RISCV: &str = "riscv32imac-unknown-none-elf";

@@ -11,16 +11,6 @@ use testbed::Board;
 use crate::run::{cargo, line, root, run, say, target};
 use crate::{build, demo, foreign, fuzz, image, libcoap, setup, size};
 
-/// The crates that run on a device.
-const DEVICE_CRATES: [&str; 6] = [
-    "sealift-manifest",
-    "sealift-storage",
-    "sealift-oscore",
-    "sealift-wire",
-    "sealift-engine",
-    "sealift-core",
-];
-
 #[derive(Default)]
 struct Count {
     passed: usize,
@@ -45,7 +35,6 @@ impl Count {
 /// Runs everything, then says how many passed and failed.
 pub(crate) fn test() -> Result<()> {
     setup::rust_target(setup::WASM)?;
-    setup::rust_target(setup::CORTEX_M)?;
     setup::libclang()?;
     let python = setup::python()?;
     let deny = setup::cargo_deny()?;
@@ -86,20 +75,10 @@ pub(crate) fn test() -> Result<()> {
     } else {
         say("dependencies: advisories not checked, the database cannot be had here");
     }
+    build::with_tests()?;
     build::everything()?;
     foreign::capsules()?;
-    count.check("the device crates compile without std", || {
-        let mut check = cargo();
-        check.args(["check", "--locked", "--target", setup::CORTEX_M]);
-        for name in DEVICE_CRATES {
-            check.args(["-p", name]);
-        }
-        run(&mut check)
-    });
-    count.check("clippy", || {
-        run(cargo()
-            .args(["clippy", "--locked", "--workspace", "--all-targets"])
-            .args(["--", "-D", "warnings"]))?;
+    count.check("clippy, outside of the workspace", || {
         run(cargo()
             .args(["clippy", "--locked", "--target-dir"])
             .arg(target().join("smith"))
@@ -134,7 +113,7 @@ pub(crate) fn test() -> Result<()> {
     let fixtures = fuzz::fixtures()?;
     say("tests");
     let mut tests = cargo();
-    tests
+    build::linted(&mut tests)
         .args(["test", "--locked", "--workspace", "--no-fail-fast"])
         .env("SEALIFT_PYTHON", &python)
         .env("SEALIFT_CAPSULES", target().join("capsules"))
@@ -188,7 +167,7 @@ fn on_board(board: Board, count: &mut Count) -> Result<()> {
     }
     say(&format!("end-to-end tests, on the board {}", board.name()));
     let mut tests = cargo();
-    tests
+    build::linted(&mut tests)
         .args(["test", "--locked", "--workspace", "--no-fail-fast"])
         .env(testbed::BOARD, board.name());
     for name in SCENARIOS {
