@@ -15,7 +15,8 @@ pub(crate) struct Image {
     pub(crate) package: &'static str,
     /// The board's folder.
     pub(crate) folder: &'static str,
-    target: &'static str,
+    /// What it is compiled for.
+    pub(crate) target: &'static str,
     /// Debian's package with the emulator, and its program.
     emulator: (&'static str, &'static str),
 }
@@ -33,6 +34,12 @@ static RISCV: Image = Image {
     target: setup::RISCV,
     emulator: ("qemu-system-misc", "qemu-system-riscv32"),
 };
+
+/// The workspace of the boards.
+pub(crate) const WORKSPACE: &str = "firmware/boards";
+
+/// All images.
+pub(crate) const ALL: [&Image; 2] = [&CORTEX_M, &RISCV];
 
 /// The image of a board, and the emulator that runs it; nothing for the native
 /// board.
@@ -89,10 +96,10 @@ impl Image {
     }
 
     /// A command of cargo for this board.
-    fn cargo(&self, command: &str) -> Command {
+    pub(crate) fn cargo(&self, command: &str) -> Command {
         let mut cargo = cargo();
         cargo
-            .current_dir(root().join("firmware/boards"))
+            .current_dir(root().join(WORKSPACE))
             .args([command, "--locked", "--release", "--package", self.package])
             .args(["--target", self.target, "--target-dir"])
             .arg(folder());

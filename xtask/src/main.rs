@@ -19,6 +19,7 @@ mod mutants;
 mod run;
 mod setup;
 mod size;
+mod supply;
 mod sweep;
 mod test;
 mod threats;
@@ -76,6 +77,10 @@ enum Command {
         /// Only this target, on all cores
         target: Option<String>,
     },
+    /// Writes the record of what others wrote and is in what we ship
+    SupplyChain,
+    /// Bills of materials of all that is shipped, to target/sbom
+    Sbom,
     /// The threat model as a table, or one threat of it
     Threats {
         /// Name of a threat, such as NET-4
@@ -119,6 +124,8 @@ fn main() -> ExitCode {
         Command::Fuzz {
             minutes, target, ..
         } => fuzz::fuzz(minutes, target.as_deref()),
+        Command::SupplyChain => supply::write(),
+        Command::Sbom => supply::sbom(),
         Command::Threats { id } => threats::threats(id.as_deref()),
         Command::Bench => bench::bench(),
         Command::Goodput => goodput::goodput(),

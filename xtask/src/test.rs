@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use testbed::Board;
 
 use crate::run::{cargo, line, root, run, say, target};
-use crate::{build, demo, foreign, fuzz, image, libcoap, setup, size};
+use crate::{build, demo, foreign, fuzz, image, libcoap, setup, size, supply};
 
 /// The crates that run on a device.
 const DEVICE_CRATES: [&str; 6] = [
@@ -75,6 +75,7 @@ pub(crate) fn test() -> Result<()> {
         }
         Ok(())
     });
+    count.check("bills of materials", supply::sbom);
     if denying(&deny, &root())
         .args(["fetch", "db"])
         .output()
