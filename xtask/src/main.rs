@@ -16,6 +16,7 @@ mod goodput;
 mod image;
 mod libcoap;
 mod mutants;
+mod reproducible;
 mod run;
 mod setup;
 mod size;
@@ -81,6 +82,11 @@ enum Command {
     SupplyChain,
     /// Bills of materials of all that is shipped, to target/sbom
     Sbom,
+    /// Builds programs twice, in two folders, and compares them: a long one
+    Reproducible {
+        /// Which, as in the record; by default signer and qemu-cortex-m
+        names: Vec<String>,
+    },
     /// The threat model as a table, or one threat of it
     Threats {
         /// Name of a threat, such as NET-4
@@ -126,6 +132,7 @@ fn main() -> ExitCode {
         } => fuzz::fuzz(minutes, target.as_deref()),
         Command::SupplyChain => supply::write(),
         Command::Sbom => supply::sbom(),
+        Command::Reproducible { names } => reproducible::reproducible(&names),
         Command::Threats { id } => threats::threats(id.as_deref()),
         Command::Bench => bench::bench(),
         Command::Goodput => goodput::goodput(),

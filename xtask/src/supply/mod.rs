@@ -10,5 +10,6 @@ mod record;
 mod sbom;
 mod units;
 
+pub(crate) use artifact::Artifact;
 pub(crate) use record::write;
 pub(crate) use sbom::sbom;

@@ -42,10 +42,9 @@ impl Parts {
     /// # Errors
     ///
     /// Where cargo does not say what it would build.
-    pub(crate) fn of(artifact: Artifact) -> Result<Self> {
-        let binary = artifact.binary;
-        let graph = Graph::of(artifact.command())?;
-        let root = graph.program(binary)?;
+    pub(crate) fn of(artifact: &Artifact) -> Result<Self> {
+        let graph = Graph::of(artifact.units())?;
+        let root = graph.program(artifact.binary)?;
         let mut parts = Self::default();
         parts.link(&graph, root)?;
         let unit = graph.units.get(root).context("the program is no unit")?;

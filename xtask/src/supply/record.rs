@@ -123,7 +123,7 @@ fn collect(old: &Table) -> Result<(Table, BTreeSet<String>)> {
     let mut direct = BTreeSet::new();
     for artifact in Artifact::all() {
         let (name, trust) = (artifact.name(), artifact.trust);
-        let parts = Parts::of(artifact)?;
+        let parts = Parts::of(&artifact)?;
         for (package, needed) in &parts.needed {
             if package.ours {
                 continue;

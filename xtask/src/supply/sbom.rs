@@ -52,7 +52,7 @@ pub(crate) fn sbom() -> Result<()> {
     fs::create_dir_all(&folder).context("cannot make target/sbom")?;
     for artifact in Artifact::all() {
         let path = folder.join(format!("{}.cdx.json", artifact.name()));
-        let bill = bill(artifact)?;
+        let bill = bill(&artifact)?;
         let components = bill["components"].as_array().map_or(0, Vec::len);
         let text = serde_json::to_string_pretty(&bill)? + "\n";
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
@@ -69,13 +69,12 @@ fn validate(python: &Path, files: &[PathBuf]) -> Result<()> {
 
 /// The bill of one program. The same source gives the same bytes: it has no
 /// date and no number.
-fn bill(artifact: Artifact) -> Result<Value> {
+fn bill(artifact: &Artifact) -> Result<Value> {
     let kind = match artifact.trust {
         Trust::Device => "firmware",
         Trust::Translator | Trust::Tool => "application",
     };
-    let target = artifact.target;
-    let checksums = checksums(&artifact.workspace)?;
+    let checksums = checksums(&artifact.workspace())?;
     let parts = Parts::of(artifact)?;
     let program = parts.root.clone().context("a program of no package")?;
     let standard = standard_library()?;
@@ -94,7 +93,7 @@ fn bill(artifact: Artifact) -> Result<Value> {
     let mut metadata = json!({
         "component": component(kind, &program, &parts, &checksums)?,
     });
-    if let Some(target) = target {
+    if let Some(target) = artifact.target() {
         metadata["properties"] = json!([{ "name": "cargo:target", "value": target }]);
     }
     Ok(json!({
@@ -180,7 +179,7 @@ mod tests {
         let wanted = Artifact::all().into_iter().filter(wanted);
         let names = wanted.map(|artifact| {
             let name = artifact.name();
-            let bill = bill(artifact).unwrap();
+            let bill = bill(&artifact).unwrap();
             let components = bill["components"].as_array().unwrap();
             let names = components.iter().map(|component| {
                 // All of a third party's can be looked up and compared.
