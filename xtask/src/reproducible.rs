@@ -10,6 +10,7 @@ use object::{Object, ObjectSection};
 use crate::run::{root, run, say, target};
 use crate::setup;
 use crate::supply::Artifact;
+use crate::wrapper::FOLDERS;
 
 /// Two folders, of names of different lengths.
 const PLACES: [&str; 2] = ["one", "another/place/of/longer/name"];
@@ -95,15 +96,22 @@ fn build(name: &str, place: &Path) -> Result<PathBuf> {
     // Of several that fit, the compiler takes the last.
     let home = cargo_home()?;
     let sysroot = setup::sysroot()?;
+    // Cargo calls the standard library's source by the name behind the links.
+    let library = sysroot.canonicalize()?;
     let flags = [
         (home.as_path(), CRATES),
         (sysroot.as_path(), TOOLCHAIN),
+        (library.as_path(), TOOLCHAIN),
         (source.as_path(), SOURCE),
         (built.as_path(), BUILT),
     ]
     .map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()));
     let (mut command, output) = artifact.build(&built, &flags);
-    command.current_dir(workspace).env("CARGO_INCREMENTAL", "0");
+    command
+        .current_dir(workspace)
+        .env("CARGO_INCREMENTAL", "0")
+        .env("RUSTC_WRAPPER", std::env::current_exe()?)
+        .env(FOLDERS, std::env::join_paths([&source, &library])?);
     run(&mut command)?;
     Ok(output)
 }

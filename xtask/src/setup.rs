@@ -171,6 +171,21 @@ fn tool(name: &str, version: &str, options: &[&str], ask: &[&str]) -> Result<Pat
     Ok(program)
 }
 
+/// The nightly toolchain, without what this cargo says of its own.
+pub(crate) fn nightly() -> Command {
+    let mut command = Command::new("rustup");
+    command.args(["run", "nightly"]);
+    for name in [
+        "CARGO",
+        "RUSTC",
+        "RUSTUP_TOOLCHAIN",
+        "CARGO_ENCODED_RUSTFLAGS",
+    ] {
+        command.env_remove(name);
+    }
+    command
+}
+
 /// Where the compiler and its libraries are.
 pub(crate) fn sysroot() -> Result<PathBuf> {
     rustc(&["--print", "sysroot"]).map(PathBuf::from)
