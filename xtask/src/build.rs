@@ -28,7 +28,14 @@ pub(crate) fn tools() -> Result<()> {
     }
     setup::linker()?;
     say("building signer and updater (the first time takes minutes: Cranelift)");
-    run(cargo().args(["build", "--locked", "-p", "signer", "-p", "updater"]))
+    run(&mut tools_command())
+}
+
+/// The command for that.
+pub(crate) fn tools_command() -> Command {
+    let mut command = cargo();
+    command.args(["build", "--locked", "-p", "signer", "-p", "updater"]);
+    command
 }
 
 /// All tests, and the host tools with them, looked at by clippy. From here on the
@@ -56,7 +63,14 @@ pub(crate) fn linted(command: &mut Command) -> &mut Command {
 /// The native device as it ships: without `std` in Wasmtime, no compiler.
 pub(crate) fn device() -> Result<()> {
     say("building sealift-native");
-    run(cargo().args(["build", "--locked", "--release", "-p", "sealift-native"]))
+    run(&mut device_command())
+}
+
+/// The command for that.
+pub(crate) fn device_command() -> Command {
+    let mut command = cargo();
+    command.args(["build", "--locked", "--release", "-p", "sealift-native"]);
+    command
 }
 
 /// The capsules on the guest SDK, to `target/capsules/NAME.wasm`.

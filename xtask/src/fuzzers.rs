@@ -7,6 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::run::{root, run, say, target};
+use crate::setup::nightly;
 
 const HOST: &str = "x86_64-unknown-linux-gnu";
 
@@ -101,19 +102,4 @@ fn no_coverage(folder: &Path) -> Result<PathBuf> {
         .arg(&object)
         .arg(root().join("fuzz/no-coverage.c")))?;
     Ok(object)
-}
-
-/// The nightly toolchain, without what this cargo says of its own.
-fn nightly() -> Command {
-    let mut command = Command::new("rustup");
-    command.args(["run", "nightly"]);
-    for name in [
-        "CARGO",
-        "RUSTC",
-        "RUSTUP_TOOLCHAIN",
-        "CARGO_ENCODED_RUSTFLAGS",
-    ] {
-        command.env_remove(name);
-    }
-    command
 }

@@ -1,6 +1,6 @@
 //! Building the images of microcontroller boards.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -15,7 +15,10 @@ pub(crate) struct Image {
     pub(crate) package: &'static str,
     /// The board's folder.
     pub(crate) folder: &'static str,
-    target: &'static str,
+    /// The folder with its `Cargo.lock`.
+    pub(crate) workspace: &'static str,
+    /// What it is compiled for.
+    pub(crate) target: &'static str,
     /// Debian's package with the emulator, and its program.
     emulator: (&'static str, &'static str),
 }
@@ -23,6 +26,7 @@ pub(crate) struct Image {
 static CORTEX_M: Image = Image {
     package: "sealift-qemu-cortex-m",
     folder: "firmware/boards/qemu-cortex-m",
+    workspace: BOARDS,
     target: setup::CORTEX_M,
     emulator: ("qemu-system-arm", "qemu-system-arm"),
 };
@@ -30,9 +34,17 @@ static CORTEX_M: Image = Image {
 static RISCV: Image = Image {
     package: "sealift-qemu-riscv",
     folder: "firmware/boards/qemu-riscv",
+    workspace: BOARDS,
     target: setup::RISCV,
     emulator: ("qemu-system-misc", "qemu-system-riscv32"),
 };
+
+const BOARDS: &str = "firmware/boards";
+
+/// All images.
+pub(crate) fn all() -> impl Iterator<Item = &'static Image> {
+    [&CORTEX_M, &RISCV].into_iter()
+}
 
 /// The image of a board, and the emulator that runs it; nothing for the native
 /// board.
@@ -56,19 +68,7 @@ impl Image {
         setup::rust_target(self.target)?;
         setup::rust_source()?;
         say(&format!("building {} for {}", self.package, self.target));
-        // The standard library is built with it, for size, and a panic is
-        // nothing but an undefined instruction: that takes a fifth off the
-        // image. Both are unstable options, which the pinned stable compiler
-        // takes with RUSTC_BOOTSTRAP.
-        run(self
-            .cargo("build")
-            .env("RUSTC_BOOTSTRAP", "1")
-            .args(["-Zbuild-std=core,alloc"])
-            .args(["-Zbuild-std-features=optimize_for_size", "--config"])
-            .arg(format!(
-                "target.{}.rustflags=['-Zunstable-options', '-Cpanic=immediate-abort']",
-                self.target
-            )))?;
+        run(&mut self.command(&folder(), &[]))?;
         let built = folder()
             .join(self.target)
             .join("release")
@@ -80,27 +80,51 @@ impl Image {
         Ok(())
     }
 
+    /// The command that builds it in a target folder, with more flags for the
+    /// compiler.
+    pub(crate) fn command(&self, folder: &Path, flags: &[String]) -> Command {
+        // The standard library is built with it, for size, and a panic is
+        // nothing but an undefined instruction: that takes a fifth off the
+        // image. Both are unstable options, which the pinned stable compiler
+        // takes with RUSTC_BOOTSTRAP.
+        let mut rustflags = "'-Zunstable-options', '-Cpanic=immediate-abort'".to_owned();
+        for flag in flags {
+            rustflags += &format!(", {flag:?}");
+        }
+        let mut command = self.cargo("build", folder);
+        command
+            .env("RUSTC_BOOTSTRAP", "1")
+            .args(["-Zbuild-std=core,alloc"])
+            .args(["-Zbuild-std-features=optimize_for_size", "--config"])
+            .arg(format!("target.{}.rustflags=[{rustflags}]", self.target));
+        command
+    }
+
     /// Clippy on the board and what boards share.
     pub(crate) fn lint(&self) -> Result<()> {
         setup::rust_target(self.target)?;
-        run(self
-            .cargo("clippy")
-            .args(["--package", "sealift-mcu", "--", "-D", "warnings"]))
+        run(self.cargo("clippy", &folder()).args([
+            "--package",
+            "sealift-mcu",
+            "--",
+            "-D",
+            "warnings",
+        ]))
     }
 
     /// A command of cargo for this board.
-    fn cargo(&self, command: &str) -> Command {
+    pub(crate) fn cargo(&self, command: &str, folder: &Path) -> Command {
         let mut cargo = cargo();
         cargo
-            .current_dir(root().join("firmware/boards"))
+            .current_dir(root().join(self.workspace))
             .args([command, "--locked", "--release", "--package", self.package])
             .args(["--target", self.target, "--target-dir"])
-            .arg(folder());
+            .arg(folder);
         cargo
     }
 }
 
 /// Where boards are built.
-fn folder() -> PathBuf {
+pub(crate) fn folder() -> PathBuf {
     target().join("boards")
 }

@@ -1,6 +1,12 @@
-//! The commands of the README and of CI: `cargo xtask demo`, `test`,
-//! `sweep`, `mutants`, `fuzz`, `threats`, `build`, `capsules`, `new-capsule`,
-//! `trevm`. Each installs what it needs and says what it does.
+//! The commands of the README and of CI. Each installs what it needs and says
+//! what it does.
+//!
+//! - to use it: `demo`, `build`, `capsules`, `new-capsule`, `trevm`;
+//! - every test: `test`; longer searches: `sweep`, `mutants`, `fuzz`, `miri`,
+//!   `sanitize`;
+//! - figures: `size`, `bench`, `goodput`;
+//! - what is shipped, and why to trust it: `supply-chain`, `sbom`,
+//!   `reproducible`, `threats`.
 
 #![forbid(unsafe_code)]
 
@@ -16,14 +22,21 @@ mod fuzzers;
 mod goodput;
 mod image;
 mod libcoap;
+mod miri;
 mod mutants;
+mod reproducible;
 mod run;
+mod sanitize;
 mod setup;
 mod size;
+mod supply;
 mod sweep;
 mod test;
 mod threats;
 mod trevm;
+#[cfg(test)]
+mod versions;
+mod wrapper;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -66,6 +79,10 @@ enum Command {
     },
     /// Changes of the manifest and storage crates that a test must notice
     Mutants,
+    /// Unsafe code under Miri
+    Miri,
+    /// The native device under AddressSanitizer, through the end-to-end scenarios
+    Sanitize,
     /// libFuzzer on the targets in fuzz/, for so many minutes each
     Fuzz {
         /// How long each target is fuzzed
@@ -76,6 +93,15 @@ enum Command {
         seeds: bool,
         /// Only this target, on all cores
         target: Option<String>,
+    },
+    /// Writes the record of what others wrote and is in what we ship
+    SupplyChain,
+    /// Bills of materials of all that is shipped, to target/sbom
+    Sbom,
+    /// Builds programs twice, in two folders, and compares them: a long one
+    Reproducible {
+        /// Which, as in the record; by default signer and qemu-cortex-m
+        names: Vec<String>,
     },
     /// The threat model as a table, or one threat of it
     Threats {
@@ -110,16 +136,27 @@ fn board(name: &str) -> Result<Board, String> {
 }
 
 fn main() -> ExitCode {
+    if let Some(folders) = std::env::var_os(wrapper::FOLDERS) {
+        return wrapper::compile(&folders).unwrap_or_else(|error| {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        });
+    }
     let result = match Arguments::parse().command {
         Command::Demo { board } => demo::demo(board),
         Command::Test => test::test(),
         Command::Size { board } => size::size(board),
         Command::Sweep { seed } => sweep::sweep(seed),
         Command::Mutants => mutants::mutants(),
+        Command::Miri => miri::miri(),
+        Command::Sanitize => sanitize::sanitize(),
         Command::Fuzz { seeds: true, .. } => fuzz::seeds(),
         Command::Fuzz {
             minutes, target, ..
         } => fuzz::fuzz(minutes, target.as_deref()),
+        Command::SupplyChain => supply::write(),
+        Command::Sbom => supply::sbom(),
+        Command::Reproducible { names } => reproducible::reproducible(&names),
         Command::Threats { id } => threats::threats(id.as_deref()),
         Command::Bench => bench::bench(),
         Command::Goodput => goodput::goodput(),

@@ -103,6 +103,7 @@ pub(crate) fn python() -> Result<PathBuf> {
     let requirements = [
         "manifest/tests/interop/requirements.txt",
         "oscore/tests/interop/requirements.txt",
+        "threat-model/supply-chain/requirements.txt",
     ];
     let venv = target().join("venv");
     let python = venv.join("bin/python");
@@ -119,7 +120,7 @@ pub(crate) fn python() -> Result<PathBuf> {
     packages(&["python3", "python3-venv"], || {
         quiet(Command::new("python3").args(["-c", "import venv, ensurepip"])).is_ok()
     })?;
-    say("making a Python environment with aiocoap, cwt and cbor2");
+    say("making a Python environment with aiocoap, cwt, cbor2 and cyclonedx");
     run(Command::new("python3")
         .args(["-m", "venv", "--clear"])
         .arg(&venv))?;
@@ -168,6 +169,21 @@ fn tool(name: &str, version: &str, options: &[&str], ask: &[&str]) -> Result<Pat
         .arg(&tools)
         .args(options))?;
     Ok(program)
+}
+
+/// The nightly toolchain, without what this cargo says of its own.
+pub(crate) fn nightly() -> Command {
+    let mut command = Command::new("rustup");
+    command.args(["run", "nightly"]);
+    for name in [
+        "CARGO",
+        "RUSTC",
+        "RUSTUP_TOOLCHAIN",
+        "CARGO_ENCODED_RUSTFLAGS",
+    ] {
+        command.env_remove(name);
+    }
+    command
 }
 
 /// Where the compiler and its libraries are.

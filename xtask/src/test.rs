@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use testbed::Board;
 
 use crate::run::{cargo, line, root, run, say, target};
-use crate::{build, demo, foreign, fuzz, image, libcoap, setup, size};
+use crate::{build, demo, foreign, fuzz, image, libcoap, setup, size, supply};
 
 #[derive(Default)]
 struct Count {
@@ -64,6 +64,7 @@ pub(crate) fn test() -> Result<()> {
         }
         Ok(())
     });
+    count.check("bills of materials", supply::sbom);
     if denying(&deny, &root())
         .args(["fetch", "db"])
         .output()
