@@ -1,5 +1,6 @@
-//! Building the images of microcontroller boards.
+//! The images of microcontroller boards: what there is, and how it is built.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -11,28 +12,100 @@ use crate::setup;
 
 /// An image: how it is built, and what runs it.
 pub(crate) struct Image {
+    /// The board, as the command line has it.
+    pub(crate) name: &'static str,
     /// The package, and the name of the image.
     pub(crate) package: &'static str,
     /// The board's folder.
     pub(crate) folder: &'static str,
+    /// The folder with its `Cargo.lock`.
+    workspace: &'static str,
     target: &'static str,
-    /// Debian's package with the emulator, and its program.
-    emulator: (&'static str, &'static str),
+    /// The target that it is linted for: where that is another one, because the
+    /// same dependencies are checked for that one anyway.
+    lint: &'static str,
+    /// Where the board's RAM is.
+    pub(crate) ram: Range<u64>,
+    /// What runs it here; nothing for a real board.
+    pub(crate) emulator: Option<Emulator>,
 }
 
-static CORTEX_M: Image = Image {
-    package: "sealift-qemu-cortex-m",
-    folder: "firmware/boards/qemu-cortex-m",
-    target: setup::CORTEX_M,
-    emulator: ("qemu-system-arm", "qemu-system-arm"),
-};
+/// An emulator.
+pub(crate) struct Emulator {
+    /// What is emulated.
+    pub(crate) board: Board,
+    /// Debian's package with it.
+    debian: &'static str,
+    program: &'static str,
+}
 
-static RISCV: Image = Image {
-    package: "sealift-qemu-riscv",
-    folder: "firmware/boards/qemu-riscv",
-    target: setup::RISCV,
-    emulator: ("qemu-system-misc", "qemu-system-riscv32"),
-};
+const BOARDS: &str = "firmware/boards";
+
+static EMULATED: [Image; 2] = [
+    Image {
+        name: "cortex-m",
+        package: "sealift-qemu-cortex-m",
+        folder: "firmware/boards/qemu-cortex-m",
+        workspace: BOARDS,
+        target: setup::CORTEX_M,
+        lint: setup::CORTEX_M,
+        ram: 0x2000_0000..0x2004_0000,
+        emulator: Some(Emulator {
+            board: Board::CortexM,
+            debian: "qemu-system-arm",
+            program: "qemu-system-arm",
+        }),
+    },
+    Image {
+        name: "riscv",
+        package: "sealift-qemu-riscv",
+        folder: "firmware/boards/qemu-riscv",
+        workspace: BOARDS,
+        target: setup::RISCV,
+        lint: setup::RISCV,
+        ram: 0x8010_0000..0x8014_0000,
+        emulator: Some(Emulator {
+            board: Board::Riscv,
+            debian: "qemu-system-misc",
+            program: "qemu-system-riscv32",
+        }),
+    },
+];
+
+/// The boards that one can hold in a hand, which are built here and nothing
+/// more.
+pub(crate) static REAL: [Image; 3] = [
+    Image {
+        name: "nrf52840dk",
+        package: "sealift-nrf52840dk",
+        folder: "firmware/boards/nrf52840dk",
+        workspace: BOARDS,
+        target: setup::CORTEX_M,
+        lint: setup::CORTEX_M,
+        ram: 0x2000_0000..0x2004_0000,
+        emulator: None,
+    },
+    Image {
+        name: "rpi-pico2-w",
+        package: "sealift-rpi-pico2-w",
+        folder: "firmware/boards/rpi-pico2-w",
+        workspace: BOARDS,
+        target: setup::CORTEX_M33,
+        lint: setup::CORTEX_M,
+        ram: 0x2000_0000..0x2008_2000,
+        emulator: None,
+    },
+    Image {
+        name: "esp32-c6",
+        package: "sealift-esp32-c6",
+        folder: "firmware/boards/esp32-c6",
+        workspace: "firmware/boards/esp32-c6",
+        target: setup::RISCV,
+        lint: setup::RISCV,
+        ram: 0x4080_0000..0x4088_0000,
+        emulator: None,
+    },
+];
 
 /// The image of a board, and the emulator that runs it; nothing for the native
 /// board.
@@ -40,19 +113,39 @@ pub(crate) fn build(board: Board) -> Result<()> {
     of(board).map_or(Ok(()), Image::build)
 }
 
-/// The image of a board, if it has one.
+/// The image of an emulated board; the native one has none.
 pub(crate) fn of(board: Board) -> Option<&'static Image> {
-    match board {
-        Board::Native => None,
-        Board::CortexM => Some(&CORTEX_M),
-        Board::Riscv => Some(&RISCV),
-    }
+    EMULATED.iter().find(|image| {
+        let emulator = image.emulator.as_ref();
+        emulator.is_some_and(|emulator| emulator.board == board)
+    })
+}
+
+/// The image of the board of this name.
+///
+/// # Errors
+///
+/// The names that there are.
+pub(crate) fn named(name: &str) -> Result<&'static Image, String> {
+    let all = || EMULATED.iter().chain(&REAL);
+    all().find(|image| image.name == name).ok_or_else(|| {
+        let names: Vec<&str> = all().map(|image| image.name).collect();
+        format!(
+            "there is no such board; the boards are: {}",
+            names.join(", ")
+        )
+    })
 }
 
 impl Image {
-    fn build(&self) -> Result<()> {
-        let (debian, program) = self.emulator;
-        setup::packages(&[debian], || setup::on_path(program))?;
+    /// Builds it, and leaves it in `target/images`.
+    pub(crate) fn build(&self) -> Result<()> {
+        if let Some(Emulator {
+            debian, program, ..
+        }) = self.emulator
+        {
+            setup::packages(&[debian], || setup::on_path(program))?;
+        }
         setup::rust_target(self.target)?;
         setup::rust_source()?;
         say(&format!("building {} for {}", self.package, self.target));
@@ -61,7 +154,7 @@ impl Image {
         // image. Both are unstable options, which the pinned stable compiler
         // takes with RUSTC_BOOTSTRAP.
         run(self
-            .cargo("build")
+            .cargo("build", self.target)
             .env("RUSTC_BOOTSTRAP", "1")
             .args(["-Zbuild-std=core,alloc"])
             .args(["-Zbuild-std-features=optimize_for_size", "--config"])
@@ -82,19 +175,24 @@ impl Image {
 
     /// Clippy on the board and what boards share.
     pub(crate) fn lint(&self) -> Result<()> {
-        setup::rust_target(self.target)?;
-        run(self
-            .cargo("clippy")
-            .args(["--package", "sealift-mcu", "--", "-D", "warnings"]))
+        setup::rust_target(self.lint)?;
+        run(self.cargo("clippy", self.lint).args([
+            "--package",
+            "sealift-mcu",
+            "--",
+            "-D",
+            "warnings",
+        ]))
     }
 
-    /// A command of cargo for this board.
-    fn cargo(&self, command: &str) -> Command {
+    /// A command of cargo for this board. One target folder for all of them:
+    /// what two boards build alike is built once.
+    fn cargo(&self, command: &str, target: &str) -> Command {
         let mut cargo = cargo();
         cargo
-            .current_dir(root().join("firmware/boards"))
+            .current_dir(root().join(self.workspace))
             .args([command, "--locked", "--release", "--package", self.package])
-            .args(["--target", self.target, "--target-dir"])
+            .args(["--target", target, "--target-dir"])
             .arg(folder());
         cargo
     }

@@ -1,6 +1,6 @@
 //! The commands of the README and of CI: `cargo xtask demo`, `test`,
-//! `sweep`, `mutants`, `fuzz`, `threats`, `build`, `capsules`, `new-capsule`,
-//! `trevm`. Each installs what it needs and says what it does.
+//! `size`, `boards`, `sweep`, `mutants`, `fuzz`, `threats`, `build`, `capsules`,
+//! `new-capsule`, `trevm`. Each installs what it needs and says what it does.
 
 #![forbid(unsafe_code)]
 
@@ -30,6 +30,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use testbed::Board;
 
+use crate::image::Image;
+
 #[derive(Parser)]
 #[command(
     name = "cargo xtask",
@@ -53,10 +55,12 @@ enum Command {
     Test,
     /// How much flash and RAM an image takes, held against its ceilings
     Size {
-        /// The board
-        #[arg(long, value_name = "BOARD", default_value = "cortex-m", value_parser = board)]
-        board: Board,
+        /// The board: cortex-m or riscv in QEMU, or a real one
+        #[arg(long, value_name = "BOARD", default_value = "cortex-m", value_parser = image::named)]
+        board: &'static Image,
     },
+    /// Builds the images of the real boards, leaves target/images/sealift-BOARD
+    Boards,
     /// Every power cut in the store, and millions at random: the nightly run
     Sweep {
         /// Seed of what is random; another one each time if it is not given
@@ -113,6 +117,7 @@ fn main() -> ExitCode {
         Command::Demo { board } => demo::demo(board),
         Command::Test => test::test(),
         Command::Size { board } => size::size(board),
+        Command::Boards => size::boards(),
         Command::Sweep { seed } => sweep::sweep(seed),
         Command::Mutants => mutants::mutants(),
         Command::Fuzz { seeds: true, .. } => fuzz::seeds(),
