@@ -137,6 +137,18 @@ pub(crate) fn named(name: &str) -> Result<&'static Image, String> {
     })
 }
 
+/// Clippy on what boards share, as an operating system has it: without what
+/// would take its place.
+pub(crate) fn lint_for_ariel() -> Result<()> {
+    run(cargo()
+        .current_dir(root().join(BOARDS))
+        .args(["clippy", "--locked", "--release"])
+        .args(["--package", "sealift-mcu"])
+        .args(["--target", setup::CORTEX_M, "--target-dir"])
+        .arg(folder())
+        .args(["--", "-D", "warnings"]))
+}
+
 impl Image {
     /// Builds it, and leaves it in `target/images`.
     pub(crate) fn build(&self) -> Result<()> {

@@ -12,13 +12,15 @@ use crate::run::{cargo, line, root, run, say, target};
 use crate::{build, demo, foreign, fuzz, image, libcoap, setup, size};
 
 /// The crates that run on a device.
-const DEVICE_CRATES: [&str; 6] = [
+const DEVICE_CRATES: [&str; 8] = [
     "sealift-manifest",
     "sealift-storage",
     "sealift-oscore",
     "sealift-wire",
     "sealift-engine",
     "sealift-core",
+    "sealift-partition",
+    "sealift-ariel-adapter",
 ];
 
 #[derive(Default)]
@@ -153,6 +155,10 @@ pub(crate) fn test() -> Result<()> {
     count.check("the demo", || demo::demo(Board::Native));
     on_board(Board::CortexM, &mut count)?;
     on_board(Board::Riscv, &mut count)?;
+    count.check(
+        "clippy: what the Ariel OS application has of the boards",
+        image::lint_for_ariel,
+    );
     for image in &image::REAL {
         count.check(&format!("clippy: {}", image.name), || image.lint());
         count.check(&format!("image and size: {}", image.name), || {

@@ -26,6 +26,8 @@ pub(crate) fn board() -> Peripherals {
     cortex::paint_stack();
     heap::give(MEMORY.take());
     rtt::start();
+    // Without a limit for the stack pointer (embassy-rp could set one): capsules
+    // run on stacks of their own, on the heap below this one.
     embassy_rp::init(Default::default())
 }
 
