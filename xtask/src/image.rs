@@ -21,9 +21,6 @@ pub(crate) struct Image {
     /// The folder with its `Cargo.lock`.
     workspace: &'static str,
     target: &'static str,
-    /// The target that it is linted for: where that is another one, because the
-    /// same dependencies are checked for that one anyway.
-    lint: &'static str,
     /// Where the board's RAM is.
     pub(crate) ram: Range<u64>,
     /// What runs it here; nothing for a real board.
@@ -48,7 +45,6 @@ static EMULATED: [Image; 2] = [
         folder: "firmware/boards/qemu-cortex-m",
         workspace: BOARDS,
         target: setup::CORTEX_M,
-        lint: setup::CORTEX_M,
         ram: 0x2000_0000..0x2004_0000,
         emulator: Some(Emulator {
             board: Board::CortexM,
@@ -62,7 +58,6 @@ static EMULATED: [Image; 2] = [
         folder: "firmware/boards/qemu-riscv",
         workspace: BOARDS,
         target: setup::RISCV,
-        lint: setup::RISCV,
         ram: 0x8010_0000..0x8014_0000,
         emulator: Some(Emulator {
             board: Board::Riscv,
@@ -81,7 +76,6 @@ pub(crate) static REAL: [Image; 3] = [
         folder: "firmware/boards/nrf52840dk",
         workspace: BOARDS,
         target: setup::CORTEX_M,
-        lint: setup::CORTEX_M,
         ram: 0x2000_0000..0x2004_0000,
         emulator: None,
     },
@@ -91,7 +85,6 @@ pub(crate) static REAL: [Image; 3] = [
         folder: "firmware/boards/rpi-pico2-w",
         workspace: BOARDS,
         target: setup::CORTEX_M33,
-        lint: setup::CORTEX_M,
         ram: 0x2000_0000..0x2008_2000,
         emulator: None,
     },
@@ -101,7 +94,6 @@ pub(crate) static REAL: [Image; 3] = [
         folder: "firmware/boards/esp32-c6",
         workspace: "firmware/boards/esp32-c6",
         target: setup::RISCV,
-        lint: setup::RISCV,
         ram: 0x4080_0000..0x4088_0000,
         emulator: None,
     },
@@ -166,7 +158,7 @@ impl Image {
         // image. Both are unstable options, which the pinned stable compiler
         // takes with RUSTC_BOOTSTRAP.
         run(self
-            .cargo("build", self.target)
+            .cargo("build")
             .env("RUSTC_BOOTSTRAP", "1")
             .args(["-Zbuild-std=core,alloc"])
             .args(["-Zbuild-std-features=optimize_for_size", "--config"])
@@ -187,24 +179,20 @@ impl Image {
 
     /// Clippy on the board and what boards share.
     pub(crate) fn lint(&self) -> Result<()> {
-        setup::rust_target(self.lint)?;
-        run(self.cargo("clippy", self.lint).args([
-            "--package",
-            "sealift-mcu",
-            "--",
-            "-D",
-            "warnings",
-        ]))
+        setup::rust_target(self.target)?;
+        run(self
+            .cargo("clippy")
+            .args(["--package", "sealift-mcu", "--", "-D", "warnings"]))
     }
 
     /// A command of cargo for this board. One target folder for all of them:
     /// what two boards build alike is built once.
-    fn cargo(&self, command: &str, target: &str) -> Command {
+    fn cargo(&self, command: &str) -> Command {
         let mut cargo = cargo();
         cargo
             .current_dir(root().join(self.workspace))
             .args([command, "--locked", "--release", "--package", self.package])
-            .args(["--target", target, "--target-dir"])
+            .args(["--target", self.target, "--target-dir"])
             .arg(folder());
         cargo
     }
