@@ -1,5 +1,6 @@
-//! Building the images of microcontroller boards.
+//! The images of microcontroller boards: what there is, and how it is built.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -11,6 +12,8 @@ use crate::setup;
 
 /// An image: how it is built, and what runs it.
 pub(crate) struct Image {
+    /// The board, as the command line has it.
+    pub(crate) name: &'static str,
     /// The package, and the name of the image.
     pub(crate) package: &'static str,
     /// The board's folder.
@@ -19,31 +22,87 @@ pub(crate) struct Image {
     pub(crate) workspace: &'static str,
     /// What it is compiled for.
     pub(crate) target: &'static str,
-    /// Debian's package with the emulator, and its program.
-    emulator: (&'static str, &'static str),
+    /// Where the board's RAM is.
+    pub(crate) ram: Range<u64>,
+    /// What runs it here; nothing for a real board.
+    pub(crate) emulator: Option<Emulator>,
 }
 
-static CORTEX_M: Image = Image {
-    package: "sealift-qemu-cortex-m",
-    folder: "firmware/boards/qemu-cortex-m",
-    workspace: BOARDS,
-    target: setup::CORTEX_M,
-    emulator: ("qemu-system-arm", "qemu-system-arm"),
-};
-
-static RISCV: Image = Image {
-    package: "sealift-qemu-riscv",
-    folder: "firmware/boards/qemu-riscv",
-    workspace: BOARDS,
-    target: setup::RISCV,
-    emulator: ("qemu-system-misc", "qemu-system-riscv32"),
-};
+/// An emulator.
+pub(crate) struct Emulator {
+    /// What is emulated.
+    pub(crate) board: Board,
+    /// Debian's package with it.
+    debian: &'static str,
+    program: &'static str,
+}
 
 const BOARDS: &str = "firmware/boards";
 
+static EMULATED: [Image; 2] = [
+    Image {
+        name: "cortex-m",
+        package: "sealift-qemu-cortex-m",
+        folder: "firmware/boards/qemu-cortex-m",
+        workspace: BOARDS,
+        target: setup::CORTEX_M,
+        ram: 0x2000_0000..0x2004_0000,
+        emulator: Some(Emulator {
+            board: Board::CortexM,
+            debian: "qemu-system-arm",
+            program: "qemu-system-arm",
+        }),
+    },
+    Image {
+        name: "riscv",
+        package: "sealift-qemu-riscv",
+        folder: "firmware/boards/qemu-riscv",
+        workspace: BOARDS,
+        target: setup::RISCV,
+        ram: 0x8010_0000..0x8014_0000,
+        emulator: Some(Emulator {
+            board: Board::Riscv,
+            debian: "qemu-system-misc",
+            program: "qemu-system-riscv32",
+        }),
+    },
+];
+
+/// The boards that one can hold in a hand, which are built here and nothing
+/// more.
+pub(crate) static REAL: [Image; 3] = [
+    Image {
+        name: "nrf52840dk",
+        package: "sealift-nrf52840dk",
+        folder: "firmware/boards/nrf52840dk",
+        workspace: BOARDS,
+        target: setup::CORTEX_M,
+        ram: 0x2000_0000..0x2004_0000,
+        emulator: None,
+    },
+    Image {
+        name: "rpi-pico2-w",
+        package: "sealift-rpi-pico2-w",
+        folder: "firmware/boards/rpi-pico2-w",
+        workspace: BOARDS,
+        target: setup::CORTEX_M33,
+        ram: 0x2000_0000..0x2008_2000,
+        emulator: None,
+    },
+    Image {
+        name: "esp32-c6",
+        package: "sealift-esp32-c6",
+        folder: "firmware/boards/esp32-c6",
+        workspace: "firmware/boards/esp32-c6",
+        target: setup::RISCV,
+        ram: 0x4080_0000..0x4088_0000,
+        emulator: None,
+    },
+];
+
 /// All images.
 pub(crate) fn all() -> impl Iterator<Item = &'static Image> {
-    [&CORTEX_M, &RISCV].into_iter()
+    EMULATED.iter().chain(&REAL)
 }
 
 /// The image of a board, and the emulator that runs it; nothing for the native
@@ -52,19 +111,50 @@ pub(crate) fn build(board: Board) -> Result<()> {
     of(board).map_or(Ok(()), Image::build)
 }
 
-/// The image of a board, if it has one.
+/// The image of an emulated board; the native one has none.
 pub(crate) fn of(board: Board) -> Option<&'static Image> {
-    match board {
-        Board::Native => None,
-        Board::CortexM => Some(&CORTEX_M),
-        Board::Riscv => Some(&RISCV),
-    }
+    EMULATED.iter().find(|image| {
+        let emulator = image.emulator.as_ref();
+        emulator.is_some_and(|emulator| emulator.board == board)
+    })
+}
+
+/// The image of the board of this name.
+///
+/// # Errors
+///
+/// The names that there are.
+pub(crate) fn named(name: &str) -> Result<&'static Image, String> {
+    all().find(|image| image.name == name).ok_or_else(|| {
+        let names: Vec<&str> = all().map(|image| image.name).collect();
+        format!(
+            "there is no such board; the boards are: {}",
+            names.join(", ")
+        )
+    })
+}
+
+/// Clippy on what boards share, as an operating system has it: without what
+/// would take its place.
+pub(crate) fn lint_for_ariel() -> Result<()> {
+    run(cargo()
+        .current_dir(root().join(BOARDS))
+        .args(["clippy", "--locked", "--release"])
+        .args(["--package", "sealift-mcu"])
+        .args(["--target", setup::CORTEX_M, "--target-dir"])
+        .arg(folder())
+        .args(["--", "-D", "warnings"]))
 }
 
 impl Image {
-    fn build(&self) -> Result<()> {
-        let (debian, program) = self.emulator;
-        setup::packages(&[debian], || setup::on_path(program))?;
+    /// Builds it, and leaves it in `target/images`.
+    pub(crate) fn build(&self) -> Result<()> {
+        if let Some(Emulator {
+            debian, program, ..
+        }) = self.emulator
+        {
+            setup::packages(&[debian], || setup::on_path(program))?;
+        }
         setup::rust_target(self.target)?;
         setup::rust_source()?;
         say(&format!("building {} for {}", self.package, self.target));
@@ -112,7 +202,8 @@ impl Image {
         ]))
     }
 
-    /// A command of cargo for this board.
+    /// A command of cargo for this board. One target folder for all of them:
+    /// what two boards build alike is built once.
     pub(crate) fn cargo(&self, command: &str, folder: &Path) -> Command {
         let mut cargo = cargo();
         cargo

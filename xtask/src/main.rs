@@ -4,7 +4,7 @@
 //! - to use it: `demo`, `build`, `capsules`, `new-capsule`, `trevm`;
 //! - every test: `test`; longer searches: `sweep`, `mutants`, `fuzz`, `miri`,
 //!   `sanitize`;
-//! - figures: `size`, `bench`, `goodput`;
+//! - images and figures: `boards`, `size`, `bench`, `goodput`;
 //! - what is shipped, and why to trust it: `supply-chain`, `sbom`,
 //!   `reproducible`, `threats`.
 
@@ -44,6 +44,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use testbed::Board;
 
+use crate::image::Image;
+
 #[derive(Parser)]
 #[command(
     name = "cargo xtask",
@@ -67,10 +69,12 @@ enum Command {
     Test,
     /// How much flash and RAM an image takes, held against its ceilings
     Size {
-        /// The board
-        #[arg(long, value_name = "BOARD", default_value = "cortex-m", value_parser = board)]
-        board: Board,
+        /// The board: cortex-m or riscv in QEMU, or a real one
+        #[arg(long, value_name = "BOARD", default_value = "cortex-m", value_parser = image::named)]
+        board: &'static Image,
     },
+    /// Builds the images of the real boards, leaves target/images/sealift-BOARD
+    Boards,
     /// Every power cut in the store, and millions at random: the nightly run
     Sweep {
         /// Seed of what is random; another one each time if it is not given
@@ -146,6 +150,7 @@ fn main() -> ExitCode {
         Command::Demo { board } => demo::demo(board),
         Command::Test => test::test(),
         Command::Size { board } => size::size(board),
+        Command::Boards => size::boards(),
         Command::Sweep { seed } => sweep::sweep(seed),
         Command::Mutants => mutants::mutants(),
         Command::Miri => miri::miri(),

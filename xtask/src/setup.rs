@@ -11,6 +11,8 @@ use crate::run::{cargo, line, root, run, say, target};
 pub(crate) const WASM: &str = "wasm32v1-none";
 /// A kind of microcontroller.
 pub(crate) const CORTEX_M: &str = "thumbv7em-none-eabihf";
+/// A newer one of that kind.
+pub(crate) const CORTEX_M33: &str = "thumbv8m.main-none-eabihf";
 /// The other kind of microcontroller.
 pub(crate) const RISCV: &str = "riscv32imac-unknown-none-elf";
 

@@ -133,6 +133,16 @@ pub(crate) fn test() -> Result<()> {
     count.check("the demo", || demo::demo(Board::Native));
     on_board(Board::CortexM, &mut count)?;
     on_board(Board::Riscv, &mut count)?;
+    count.check(
+        "clippy: what the Ariel OS application has of the boards",
+        image::lint_for_ariel,
+    );
+    for image in &image::REAL {
+        count.check(&format!("clippy: {}", image.name), || image.lint());
+        count.check(&format!("image and size: {}", image.name), || {
+            size::size(image)
+        });
+    }
     smoke(&fixtures, &mut count);
 
     let Count {
@@ -177,18 +187,17 @@ fn on_board(board: Board, count: &mut Count) -> Result<()> {
     tests.args(["--", "--include-ignored"]);
     count_tests(&mut tests, count)?;
     if let Some(image) = image::of(board) {
-        count.check(&format!("size: {}", board.name()), || {
-            size::held(board, image)
-        });
+        count.check(&format!("size: {}", board.name()), || size::held(image));
     }
     Ok(())
 }
 
 /// The folders that have a `Cargo.lock`.
-fn workspaces() -> [PathBuf; 6] {
+fn workspaces() -> [PathBuf; 7] {
     [
         root(),
         root().join("firmware/boards"),
+        root().join("firmware/boards/esp32-c6"),
         root().join("capsules"),
         foreign::folder(),
         smith(),
