@@ -106,7 +106,7 @@ fn build(name: &str, place: &Path) -> Result<PathBuf> {
         (built.as_path(), BUILT),
     ]
     .map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()));
-    let (mut command, output) = artifact.build(&built, &flags);
+    let (mut command, output) = artifact.build(&built, &flags)?;
     command
         .current_dir(workspace)
         .env("CARGO_INCREMENTAL", "0")

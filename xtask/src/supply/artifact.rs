@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use anyhow::Result;
+
 use crate::image::Image;
 use crate::run::root;
 use crate::{build, image};
@@ -83,23 +85,23 @@ impl Artifact {
     pub(super) fn units(&self) -> Command {
         match self.from {
             From::Host(command, _) => command(),
-            From::Image(image) => image.cargo("build", &image::folder()),
+            From::Image(image) => image.cargo("build", &image::folder(), image.target),
         }
     }
 
     /// The command that builds it in a target folder, with more flags for the
     /// compiler; and where it is then.
-    pub(crate) fn build(&self, folder: &Path, flags: &[String]) -> (Command, PathBuf) {
+    pub(crate) fn build(&self, folder: &Path, flags: &[String]) -> Result<(Command, PathBuf)> {
         match self.from {
             From::Host(command, profile) => {
                 let mut command = command();
                 command.arg("--target-dir").arg(folder).arg("--config");
                 command.arg(format!("build.rustflags={flags:?}"));
-                (command, folder.join(profile).join(self.binary))
+                Ok((command, folder.join(profile).join(self.binary)))
             }
             From::Image(image) => {
                 let built = folder.join(image.target).join("release");
-                (image.command(folder, flags), built.join(self.binary))
+                Ok((image.command(folder, flags)?, built.join(self.binary)))
             }
         }
     }
