@@ -173,6 +173,7 @@ pub fn config<const N: usize>(
         identity,
         layout,
         mapping: None,
+        beside: true,
         job_limit: JOB_LIMIT,
         time_limit: TIME_LIMIT,
         session_idle: SESSION_IDLE,

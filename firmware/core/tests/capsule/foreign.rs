@@ -25,7 +25,7 @@ fn apart(test: &str, work: impl FnOnce()) {
     }
     let program = std::env::current_exe().unwrap();
     let output = Command::new(program)
-        .args(["--exact", test, "--nocapture"])
+        .args(["--exact", &format!("foreign::{test}"), "--nocapture"])
         .env(INSIDE, "1")
         .output()
         .unwrap();

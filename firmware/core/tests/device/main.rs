@@ -11,6 +11,7 @@ mod offers;
 mod peers;
 mod quota;
 mod random;
+mod room;
 mod rules;
 mod updates;
 mod waiting;

@@ -23,7 +23,7 @@ fn lamp() -> Capsule {
 /// A device without a light, a button and a network for capsules.
 fn small() -> Rig {
     let mut rig = Rig::new();
-    rig.offered = Grants::LOG.union(Grants::RNG);
+    rig.means.offered = Grants::LOG.union(Grants::RNG);
     rig.reboot();
     rig
 }
@@ -77,7 +77,7 @@ fn a_firmware_that_offers_less_puts_the_previous_capsule_back() {
     rig.install(&answering("before"), 1);
     rig.install(&lamp(), 2);
     rig.asks("lamp");
-    rig.offered = Grants::NONE;
+    rig.means.offered = Grants::NONE;
     rig.reboot();
     rig.asks("before");
     let status = rig.status();

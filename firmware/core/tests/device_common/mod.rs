@@ -121,8 +121,8 @@ pub(crate) struct Rig {
     pub(crate) app: Identity,
     /// Another deployer.
     pub(crate) second: Identity,
-    /// The interfaces of the board, from the next boot on.
-    pub(crate) offered: Grants,
+    /// What the board has, from the next boot on.
+    pub(crate) means: Means,
     /// The time, in milliseconds, and what the capsules' board says.
     pub(crate) now: u64,
     /// What it sent by itself to others than the one who was listened to.
@@ -244,7 +244,7 @@ impl Rig {
             &[&op, &second],
             &app,
             &trust,
-            Grants::ALL,
+            Means::default(),
         );
         Self {
             device,
@@ -256,7 +256,7 @@ impl Rig {
             op,
             app,
             second,
-            offered: Grants::ALL,
+            means: Means::default(),
             now: 0,
             others: VecDeque::new(),
         }
@@ -279,7 +279,7 @@ impl Rig {
             &deployers,
             &self.app,
             &self.trust,
-            self.offered,
+            self.means,
         );
         self.rest();
     }
@@ -553,6 +553,24 @@ impl Session {
     }
 }
 
+/// What a board has.
+#[derive(Clone, Copy)]
+pub(crate) struct Means {
+    /// Its interfaces.
+    pub(crate) offered: Grants,
+    /// Whether a capsule goes on while another one is checked.
+    pub(crate) beside: bool,
+}
+
+impl Default for Means {
+    fn default() -> Self {
+        Self {
+            offered: Grants::ALL,
+            beside: true,
+        }
+    }
+}
+
 fn boot(
     flash: &Flash,
     board: &Board,
@@ -560,7 +578,7 @@ fn boot(
     deployers: &[&Identity],
     app: &Identity,
     trust: &[PublicKey],
-    offered: Grants,
+    means: Means,
 ) -> TestDevice {
     let mut policy = Policy::default();
     for deployer in deployers {
@@ -572,7 +590,7 @@ fn boot(
             trust: trust.to_vec(),
             vendor_id: sealift_engine::DEFAULT_VENDOR_ID,
             class_id: sealift_engine::DEFAULT_CLASS_ID,
-            offered,
+            offered: means.offered,
             limits: Limits {
                 memory: 1 << 20,
                 stack: 1 << 20,
@@ -583,6 +601,7 @@ fn boot(
         identity,
         layout: LAYOUT,
         mapping: None,
+        beside: means.beside,
         job_limit: 64 * 1024,
         time_limit: TIME_LIMIT,
         session_idle: SESSION_IDLE,
