@@ -29,6 +29,7 @@ fn a_capsule_that_is_no_better_leaves_the_other_one_running() {
     let answer = rig.put(&mut op, "/vm-control/vm1", &envelope(&greedy, 2, |_| {}));
     let answer = answer.unwrap();
     assert!(answer.is(Refusal::Ungranted), "{answer:?}");
+    rig.rest();
     let status = rig.status();
     assert!(status.running, "it was not started again");
     assert_eq!(status.sequence, Some(1));
