@@ -1,21 +1,27 @@
 //! The device, its peers, and what must hold whatever happens.
 
+mod asking;
+mod checks;
+mod messages;
+
 use sealift_core::Step;
-use sealift_oscore::coap::{BlockOption, Code, Header, Inner, Kind, Message, Writer, number};
+use sealift_oscore::MAX_DATAGRAM;
+use sealift_oscore::coap::{Code, Inner, Kind, Message, number};
 use sealift_oscore::protect::OscoreOption;
-use sealift_oscore::{MAX_DATAGRAM, MAX_EDHOC};
-use sealift_storage::Store;
-use sealift_wire::{DeviceStatus, Phase};
+use sealift_wire::DeviceStatus;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
 use crate::Trace;
-use crate::device::{Flash, LAYOUT, People, SESSION_IDLE, Unit32, WORD, boot};
-use crate::fixtures::{Body, Fixtures};
+use crate::device::{Flash, People, Unit32, boot};
+use crate::fixtures::Fixtures;
 use crate::link::{Link, Question};
 use crate::memory;
+use checks::check_unprotected;
+
+pub(crate) use messages::{address, is_part, plaintext, request};
 
 /// The peers with sessions: a deployer, a user of capsules, another deployer.
 pub(crate) const OP: usize = 0;
@@ -27,15 +33,8 @@ pub(crate) const SECOND: usize = 2;
 const MAX_HELD: usize = 320 * 1024;
 const MAX_MORE: usize = 512 * 1024;
 
-/// The longest answer to what is not authentic: a key exchange message.
-const MAX_UNPROTECTED: usize = MAX_EDHOC + 24;
-
 /// How often a device is polled before it has to be at rest.
 const MAX_POLLS: usize = 10_000;
-
-/// How long an answer may take, in milliseconds: all that may wait at a time, each
-/// with a capsule that takes all the time it has.
-const MAX_WAIT: u64 = 30 * 60_000;
 
 /// What is the same for every input, made once for each thread.
 pub(crate) struct World {
@@ -167,7 +166,7 @@ impl Rig {
         let clock = Rc::new(Cell::new(1_000));
         let mut rig = Self {
             world: world.clone(),
-            device: boot(&world.people, &world.fixtures, &flash, &clock),
+            device: boot(&world.people, &world.fixtures, &flash, &clock).unwrap(),
             flash,
             trace: Trace::default(),
             clock,
@@ -189,19 +188,26 @@ impl Rig {
     }
 
     /// Starts the device anew on what is in its flash; its peers have to make
-    /// new sessions.
-    pub(crate) fn reboot(&mut self) {
-        self.flash.0.borrow_mut().power_on();
-        self.device = boot(
-            &self.world.people,
-            &self.world.fixtures,
-            &self.flash,
-            &self.clock,
-        );
+    /// new sessions. Where the power is cut meanwhile, once more; says how often.
+    pub(crate) fn reboot(&mut self) -> usize {
         self.held = 0;
         self.open.clear();
-        self.poll();
+        let mut cuts = 0;
+        loop {
+            self.flash.0.borrow_mut().power_on();
+            let world = &self.world;
+            let booted = boot(&world.people, &world.fixtures, &self.flash, &self.clock);
+            if let Some(device) = booted {
+                self.device = device;
+                self.poll();
+                if !self.flash.0.borrow().is_off() {
+                    break;
+                }
+            }
+            cuts += 1;
+        }
         self.open_sessions();
+        cuts
     }
 
     fn open_sessions(&mut self) {
@@ -386,269 +392,4 @@ impl Rig {
         }
         reply
     }
-
-    /// A message ID that was not used before.
-    pub(crate) fn next_mid(&mut self) -> u16 {
-        self.mid = self.mid.wrapping_add(1);
-        self.mid
-    }
-
-    /// Sends a request of one of the peers with a session: whatever the plaintext
-    /// is, it is encrypted as it should be. `outer` writes further outer
-    /// options. Returns the number by which its answer is found.
-    pub(crate) fn fire(
-        &mut self,
-        who: usize,
-        kind: Kind,
-        plaintext: &[u8],
-        outer: impl FnOnce(&mut Writer<'_>),
-    ) -> u16 {
-        let now = self.clock.get();
-        if now - self.sessions[who].used >= SESSION_IDLE {
-            self.sessions[who] = self.session(who);
-        }
-        let mid = self.next_mid();
-        let header = Header {
-            kind,
-            mid,
-            token: &mid.to_be_bytes(),
-        };
-        let session = &mut self.sessions[who];
-        let from = session.from;
-        let (datagram, question) = session.link.request(header, plaintext, outer);
-        self.genuine.push(datagram.clone());
-        self.open.push(Open {
-            who,
-            kind,
-            mid,
-            question,
-        });
-        self.deliver(from, &datagram);
-        mid
-    }
-
-    /// Sends a request and waits for its answer, as a client does: it brings an
-    /// Echo value back if it is asked to.
-    pub(crate) fn ask(
-        &mut self,
-        who: usize,
-        kind: Kind,
-        plaintext: &[u8],
-        outer: impl Fn(&mut Writer<'_>),
-    ) -> Reply {
-        let mid = self.fire(who, kind, plaintext, &outer);
-        let reply = self.answer(mid);
-        match echo(&reply).and_then(|value| with_echo(plaintext, &value)) {
-            None => reply,
-            Some(again) => {
-                let mid = self.fire(who, kind, &again, &outer);
-                self.answer(mid)
-            }
-        }
-    }
-
-    /// Waits for the answer to a request.
-    pub(crate) fn answer(&mut self, mid: u16) -> Reply {
-        let end = self.clock.get().saturating_add(MAX_WAIT);
-        loop {
-            let found = self.answers.iter().position(|(of, _)| *of == mid);
-            if let Some(at) = found {
-                return self.answers.remove(at).1;
-            }
-            if self.clock.get() >= end {
-                return Reply::None;
-            }
-            let then = self.poll();
-            if self.open.iter().any(|open| open.mid == mid) {
-                self.clock.set(then);
-            }
-        }
-    }
-
-    /// Waits until every request has its answer.
-    pub(crate) fn settle(&mut self) {
-        while let Some(open) = self.open.first() {
-            let mid = open.mid;
-            assert_ne!(self.answer(mid), Reply::None, "no answer");
-        }
-        self.answers.clear();
-    }
-
-    /// One block of a body, or all of it where it is short.
-    pub(crate) fn block(body: &Body, num: u32, szx: u8) -> Vec<u8> {
-        let size = 16 << szx;
-        let start = body.bytes.len().min(num as usize * size);
-        let end = body.bytes.len().min(start + size);
-        plaintext(body.code, |writer| {
-            for segment in body.path {
-                writer.option(number::URI_PATH, segment.as_bytes()).unwrap();
-            }
-            let more = u32::from(end < body.bytes.len());
-            writer
-                .uint(number::BLOCK1, num << 4 | more << 3 | u32::from(szx))
-                .unwrap();
-            writer.payload(&body.bytes[start..end]).unwrap();
-        })
-    }
-
-    /// Sends a body in blocks until the device says something else than to go
-    /// on; its last answer.
-    pub(crate) fn send(&mut self, who: usize, body: &Body, blocks: core::ops::Range<u32>) -> Reply {
-        let mut last = Reply::None;
-        for num in blocks {
-            if num as usize * 1024 >= body.bytes.len() {
-                break;
-            }
-            let plaintext = Self::block(body, num, 6);
-            last = self.ask(who, Kind::Confirmable, &plaintext, |_| {});
-            let goes_on = matches!(&last, Reply::Protected(inner) if inner[0] == Code::CONTINUE.0);
-            if !goes_on {
-                break;
-            }
-        }
-        last
-    }
-
-    /// Installs and confirms a capsule on `vm1`.
-    fn install(&mut self, envelope: &[u8]) {
-        let body = Body {
-            code: Code::PUT,
-            path: &["vm-control", "vm1"],
-            bytes: envelope.to_vec(),
-        };
-        let installed = self.send(OP, &body, 0..4096);
-        let confirm = request(Code::POST, "vm-control/vm1/confirm");
-        let confirmed = self.ask(OP, Kind::Confirmable, &confirm, |_| {});
-        for reply in [installed, confirmed] {
-            let Reply::Protected(inner) = &reply else {
-                panic!("{reply:?}");
-            };
-            assert_eq!(inner[0], Code::CHANGED.0, "{}", text(inner));
-        }
-    }
-
-    /// What must hold at the end, whatever happened: the sessions still work,
-    /// and what the device says of itself is what is in its flash.
-    pub(crate) fn check(&mut self) {
-        self.settle();
-        let status = self.status();
-        let store: Store<_, { crate::device::COMPONENTS }, WORD> =
-            Store::mount(self.flash.copy(), LAYOUT).unwrap();
-        for (vm, said) in status.components.iter().enumerate() {
-            let stored = store.status(vm).unwrap();
-            assert_eq!(
-                (said.highest, said.floor),
-                (stored.highest, stored.floor),
-                "{said:?}"
-            );
-            assert_eq!(said.sequence, stored.active.map(|active| active.sequence));
-            assert_eq!(said.previous, stored.previous.map(|info| info.sequence));
-            let transfer = said.transfer.as_ref();
-            assert_eq!(
-                transfer.map(|transfer| (transfer.sequence, transfer.digest)),
-                stored
-                    .transfer
-                    .map(|transfer| (transfer.sequence, transfer.digest))
-            );
-        }
-        let of_capsule = request(Code::GET, "vm1/temperature");
-        let reply = self.ask(APP, Kind::Confirmable, &of_capsule, |_| {});
-        assert!(matches!(reply, Reply::Protected(_)), "{reply:?}");
-    }
-
-    /// What the device says of itself to the deployer, who has to get an
-    /// answer; checked against what it said before.
-    pub(crate) fn status(&mut self) -> DeviceStatus {
-        let plaintext = request(Code::GET, "vm-control");
-        let reply = self.ask(OP, Kind::Confirmable, &plaintext, |_| {});
-        let Reply::Protected(answer) = &reply else {
-            panic!("no status: {reply:?}");
-        };
-        let inner = Inner::parse(answer).unwrap();
-        assert_eq!(inner.code, Code::CONTENT);
-        let status = DeviceStatus::from_cbor(inner.payload).unwrap();
-        for (vm, now) in status.components.iter().enumerate() {
-            assert!(now.floor <= now.highest, "{now:?}");
-            if let Some(sequence) = now.sequence {
-                assert!((now.floor..=now.highest).contains(&sequence), "{now:?}");
-            }
-            assert!(!(now.phase == Phase::Trial && now.transfer.is_some()));
-            let before = self.last.as_ref().map(|last| &last.components[vm]);
-            if let Some(before) = before {
-                assert!(now.highest >= before.highest, "{before:?} {now:?}");
-                assert!(now.floor >= before.floor, "{before:?} {now:?}");
-            }
-            self.trace.highest = self.trace.highest.max(now.highest);
-            self.trace.transfers |= now.transfer.is_some();
-        }
-        self.last = Some(status.clone());
-        status
-    }
-}
-
-/// Whether an outer Block1 option says that this is a part of a message, which is
-/// refused before it is looked at.
-pub(crate) fn is_part(value: Option<&[u8]>) -> bool {
-    let block = value.map(BlockOption::decode);
-    block.is_some_and(|block| block.is_ok_and(|block| block.more || block.num != 0))
-}
-
-/// The Echo value that a protected 4.01 asks for.
-fn echo(reply: &Reply) -> Option<Vec<u8>> {
-    let Reply::Protected(plaintext) = reply else {
-        return None;
-    };
-    let inner = Inner::parse(plaintext).ok()?;
-    let value = inner.option(number::ECHO)?;
-    (inner.code == Code::UNAUTHORIZED).then(|| value.to_vec())
-}
-
-/// The same request with an Echo option; `None` if it has one, or is none.
-fn with_echo(request: &[u8], value: &[u8]) -> Option<Vec<u8>> {
-    let inner = Inner::parse(request).ok()?;
-    let again = plaintext(inner.code, |writer| {
-        let (before, after): (Vec<_>, Vec<_>) =
-            inner.options.clone().partition(|o| o.number < number::ECHO);
-        for option in before {
-            writer.option(option.number, option.value).unwrap();
-        }
-        writer.option(number::ECHO, value).unwrap();
-        for option in after {
-            writer.option(option.number, option.value).unwrap();
-        }
-        writer.payload(inner.payload).unwrap();
-    });
-    (inner.option(number::ECHO).is_none() && again.len() < 1200).then_some(again)
-}
-
-/// Checks what the device says to somebody who has not proven anything.
-fn check_unprotected(reply: &[u8]) {
-    assert!(reply.len() <= MAX_UNPROTECTED, "{} bytes", reply.len());
-    let protected = Message::parse(reply).unwrap().option(number::OSCORE);
-    assert!(protected.is_none(), "a protected answer to a stranger");
-}
-
-/// Where a peer is: the first two have sessions.
-pub(crate) fn address(peer: usize) -> SocketAddr {
-    let port = 5000 + u16::try_from(peer % 4).unwrap();
-    SocketAddr::from(([10, 0, 0, 1], port))
-}
-
-/// Code, options and payload as OSCORE encrypts them.
-pub(crate) fn plaintext(code: Code, build: impl FnOnce(&mut Writer<'_>)) -> Vec<u8> {
-    let mut buffer = [0; 1400];
-    let mut writer = Writer::inner(&mut buffer, code).unwrap();
-    build(&mut writer);
-    let length = writer.finish();
-    buffer[..length].to_vec()
-}
-
-/// A request without a body.
-pub(crate) fn request(code: Code, path: &str) -> Vec<u8> {
-    plaintext(code, |writer| writer.uri_path(path).unwrap())
-}
-
-/// A response for a message to people.
-fn text(inner: &[u8]) -> String {
-    String::from_utf8_lossy(inner).into_owned()
 }
