@@ -90,7 +90,7 @@ pub(super) fn seeds() -> Vec<(String, Vec<u8>)> {
 }
 
 /// What the encoder needs to make this manifest.
-fn respecified(manifest: &Manifest<'_>) -> ManifestSpec {
+pub(super) fn respecified(manifest: &Manifest<'_>) -> ManifestSpec {
     let invoke = &manifest.invoke;
     ManifestSpec {
         sequence_number: manifest.sequence_number,
@@ -114,7 +114,7 @@ fn respecified(manifest: &Manifest<'_>) -> ManifestSpec {
 
 /// An envelope around these bytes, with a good digest and signature
 /// (draft-ietf-suit-manifest, 8.3; RFC 9052, 4.2 and 4.4).
-fn signed(manifest: &[u8], payload: Option<&[u8]>) -> Vec<u8> {
+pub(super) fn signed(manifest: &[u8], payload: Option<&[u8]>) -> Vec<u8> {
     let manifest = bstr(manifest);
     let digest = [&[0x82, 0x2f][..], &bstr(&Sha256::digest(&manifest))].concat();
     let key = fake_key();
@@ -154,7 +154,7 @@ fn signed(manifest: &[u8], payload: Option<&[u8]>) -> Vec<u8> {
 }
 
 /// A byte string of CBOR, with the shortest header.
-fn bstr(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn bstr(bytes: &[u8]) -> Vec<u8> {
     let length = bytes.len();
     let head = match length {
         0..24 => vec![0x40 + length as u8],
