@@ -7,6 +7,7 @@
 mod bench;
 mod build;
 mod capsule;
+mod coverage;
 mod demo;
 mod floats;
 mod foreign;
@@ -73,6 +74,10 @@ enum Command {
         /// Writes fuzz/seeds anew instead
         #[arg(long)]
         seeds: bool,
+        /// Runs seeds, regressions and what was found before, and says what of our
+        /// crates that runs and what it does not
+        #[arg(long, conflicts_with = "seeds")]
+        coverage: bool,
         /// Only this target, on all cores
         target: Option<String>,
     },
@@ -116,6 +121,11 @@ fn main() -> ExitCode {
         Command::Sweep { seed } => sweep::sweep(seed),
         Command::Mutants => mutants::mutants(),
         Command::Fuzz { seeds: true, .. } => fuzz::seeds(),
+        Command::Fuzz {
+            coverage: true,
+            target,
+            ..
+        } => coverage::coverage(target.as_deref()),
         Command::Fuzz {
             minutes, target, ..
         } => fuzz::fuzz(minutes, target.as_deref()),
