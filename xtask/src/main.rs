@@ -14,6 +14,7 @@ mod bench;
 mod build;
 mod bytes;
 mod capsule;
+mod coverage;
 mod demo;
 mod floats;
 mod foreign;
@@ -95,6 +96,10 @@ enum Command {
         /// Writes fuzz/seeds anew instead
         #[arg(long)]
         seeds: bool,
+        /// Runs seeds, regressions and what was found before, and says what of our
+        /// crates that runs and what it does not
+        #[arg(long, conflicts_with = "seeds")]
+        coverage: bool,
         /// Only this target, on all cores
         target: Option<String>,
     },
@@ -156,6 +161,11 @@ fn main() -> ExitCode {
         Command::Miri => miri::miri(),
         Command::Sanitize => sanitize::sanitize(),
         Command::Fuzz { seeds: true, .. } => fuzz::seeds(),
+        Command::Fuzz {
+            coverage: true,
+            target,
+            ..
+        } => coverage::coverage(target.as_deref()),
         Command::Fuzz {
             minutes, target, ..
         } => fuzz::fuzz(minutes, target.as_deref()),

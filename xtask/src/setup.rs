@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use crate::fuzzers;
 use crate::run::{cargo, line, root, run, say, target};
 
 /// The target that capsules are compiled for.
@@ -42,6 +43,24 @@ pub(crate) fn rust_source() -> Result<()> {
         .args(["component", "add", "rust-src"])
         .current_dir(root()))
     .context("add the Rust component rust-src by hand, then run this again")
+}
+
+/// LLVM's tools of the nightly toolchain, which read what instrumented programs write
+/// down. Returns their folder.
+pub(crate) fn llvm_tools() -> Result<PathBuf> {
+    let tools = fuzzers::sysroot()
+        .context("install it: rustup toolchain install nightly")?
+        .join("lib/rustlib")
+        .join(fuzzers::HOST)
+        .join("bin");
+    if !tools.join("llvm-cov").is_file() {
+        say("adding LLVM's tools to the nightly toolchain");
+        run(Command::new("rustup")
+            .args(["component", "add", "llvm-tools", "--toolchain", "nightly"])
+            .current_dir(root()))
+        .context("add the component llvm-tools by hand, then run this again")?;
+    }
+    Ok(tools)
 }
 
 /// Installs Debian packages, if `present` says that something is missing.
