@@ -16,8 +16,10 @@ pub(crate) const UPDATE: &[u8] = include_bytes!("../../attacks/update.cwasm");
 /// The engine profile that the two are translated for.
 pub(crate) const PROFILE: &str = "wasmtime48/pulley64/4";
 /// Vendor and class of a device that was not given its own.
-pub(crate) const VENDOR: [u8; 16] = *b"\xf1\x8d\x0c\x96\x88\xef\x58\x81\x80\xb3\xa5\x3d\x21\xbb\x4b\xed";
-pub(crate) const CLASS: [u8; 16] = *b"\x32\x85\xe7\xd2\x04\xc6\x5a\xfa\x9a\xb1\x46\xc7\x67\x7e\x16\x85";
+pub(crate) const VENDOR: [u8; 16] =
+    *b"\xf1\x8d\x0c\x96\x88\xef\x58\x81\x80\xb3\xa5\x3d\x21\xbb\x4b\xed";
+pub(crate) const CLASS: [u8; 16] =
+    *b"\x32\x85\xe7\xd2\x04\xc6\x5a\xfa\x9a\xb1\x46\xc7\x67\x7e\x16\x85";
 
 /// Sequence number of the envelope that was installed first.
 pub(crate) const FIRST: u64 = 4;
@@ -157,7 +159,11 @@ impl Attack {
             bit,
         }) = self.flip
         {
-            let file = if in_payload { "payload.bin" } else { "envelope.suit" };
+            let file = if in_payload {
+                "payload.bin"
+            } else {
+                "envelope.suit"
+            };
             let _ = writeln!(
                 toml,
                 "flip = {{ file = {file:?}, byte = {byte}, bit = {bit} }}"

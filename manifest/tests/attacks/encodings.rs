@@ -20,17 +20,40 @@ pub(crate) fn list(list: &mut List) {
 
 fn numbers(list: &mut List) {
     let mut number = |name: &str, layer: fn(&mut Layers) -> &mut Entries, key, encoded: &[u8]| {
-        let (what, name) = (format!("{name} in more bytes than it needs"), format!("long-{name}"));
+        let (what, name) = (
+            format!("{name} in more bytes than it needs"),
+            format!("long-{name}"),
+        );
         list.signed(name, "NET-22", Error::NonMinimal, what, |m| {
             set(layer(m), key, encoded.to_vec());
         });
     };
     number("version", |m| &mut m.top, 1, &[0x18, 1]);
     number("sequence", |m| &mut m.top, 2, &[0x19, 0, 6]);
-    number("sequence-32-bits", |m| &mut m.top, 2, &[0x1a, 0, 0, 0xff, 0xff]);
-    number("sequence-64-bits", |m| &mut m.top, 2, &[0x1b, 0, 0, 0, 0, 255, 255, 255, 255]);
-    number("fuel", |m| &mut m.args, 2, &[0x1b, 0, 0, 0, 0, 0, 0xf, 0x42, 0x40]);
-    number("memory", |m| &mut m.args, 3, &[0x1b, 0, 0, 0, 0, 0, 1, 0, 0]);
+    number(
+        "sequence-32-bits",
+        |m| &mut m.top,
+        2,
+        &[0x1a, 0, 0, 0xff, 0xff],
+    );
+    number(
+        "sequence-64-bits",
+        |m| &mut m.top,
+        2,
+        &[0x1b, 0, 0, 0, 0, 255, 255, 255, 255],
+    );
+    number(
+        "fuel",
+        |m| &mut m.args,
+        2,
+        &[0x1b, 0, 0, 0, 0, 0, 0xf, 0x42, 0x40],
+    );
+    number(
+        "memory",
+        |m| &mut m.args,
+        3,
+        &[0x1b, 0, 0, 0, 0, 0, 1, 0, 0],
+    );
     number("grants", |m| &mut m.args, 5, &[0x18, 0]);
     number("kind", |m| &mut m.args, 6, &[0x18, 0]);
     number("floor", |m| &mut m.args, 7, &[0x1b, 0, 0, 0, 0, 0, 0, 0, 0]);
@@ -40,7 +63,10 @@ fn numbers(list: &mut List) {
         let manifest = [&[0x5a][..], &length, &manifest].concat();
         let digest = suit_digest(&manifest);
         let block = Block::by(&key(1)).sign(&key(1), &digest);
-        envelope(&[(uint(2), bstr(&wrapper(&digest, &[block]))), (uint(3), manifest)])
+        envelope(&[
+            (uint(2), bstr(&wrapper(&digest, &[block]))),
+            (uint(3), manifest),
+        ])
     };
     rows! { list.envelope;
         "long-manifest-length", "NET-22", Error::NonMinimal, "the length of the manifest in more bytes than it needs", padded;

@@ -69,7 +69,11 @@ fn text(list: &mut List) {
     let (first, second) = (with_text("first"), with_text("other"));
     let joined = |places: [usize; 3], from: [usize; 3]| {
         let both = [&first, &second];
-        let entries: Vec<_> = places.into_iter().zip(from).map(|(place, from)| both[from][place].clone()).collect();
+        let entries: Vec<_> = places
+            .into_iter()
+            .zip(from)
+            .map(|(place, from)| both[from][place].clone())
+            .collect();
         envelope(&entries)
     };
     let plain = crate::common::craft::signed_entries(&crate::attack::key(1), &manifest().encode());

@@ -2,8 +2,8 @@
 
 use crate::attack::{NEXT, NOW, Outcome, RUNNING, UPDATE, key, manifest_of};
 use crate::common::craft::{
-    Block, Layers, array, bstr, envelope, map, set, sha256, signed, signed_entries, suit_digest, tstr, uint,
-    wrapper,
+    Block, Layers, array, bstr, envelope, map, set, sha256, signed, signed_entries, suit_digest,
+    tstr, uint, wrapper,
 };
 use crate::tables::{List, under};
 
@@ -63,14 +63,24 @@ pub(crate) fn list(list: &mut List) {
         ("good-integrated", "the same with its payload inside", {
             (integrated(manifest_of(UPDATE, NEXT), UPDATE), None)
         }),
-        ("good-two-signatures", "signed by two trusted keys", (two, update())),
+        (
+            "good-two-signatures",
+            "signed by two trusted keys",
+            (two, update()),
+        ),
         ("good-text", "with text for people", {
             (envelope(&with_text("first")), update())
         }),
-        ("good-text-severed", "with its text taken out", (severed, update())),
-        ("good-sequence-max", "the highest sequence number that there is", {
-            (plain(u64::MAX), update())
-        }),
+        (
+            "good-text-severed",
+            "with its text taken out",
+            (severed, update()),
+        ),
+        (
+            "good-sequence-max",
+            "the highest sequence number that there is",
+            { (plain(u64::MAX), update()) },
+        ),
     ];
     for (name, what, sent) in good {
         list.add(name, None, Outcome::Taken, what, sent);

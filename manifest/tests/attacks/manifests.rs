@@ -4,9 +4,7 @@
 use sealift_manifest::Error;
 
 use crate::attack::{changed, manifest};
-use crate::common::craft::{
-    array, bstr, map, nint, remove, set, suit_digest, tstr, uint,
-};
+use crate::common::craft::{array, bstr, map, nint, remove, set, suit_digest, tstr, uint};
 use crate::tables::List;
 
 pub(crate) fn list(list: &mut List) {
@@ -118,27 +116,51 @@ fn missing(list: &mut List) {
     let what = |what: &str, key: u64| format!("{what} key {key} is missing");
     for key in [1, 2, 3, 7, 9, 20] {
         let name = format!("missing-manifest-{key}");
-        list.signed(name, "NET-22", Error::MissingKey, what("manifest", key), |m| {
-            remove(&mut m.top, key);
-        });
+        list.signed(
+            name,
+            "NET-22",
+            Error::MissingKey,
+            what("manifest", key),
+            |m| {
+                remove(&mut m.top, key);
+            },
+        );
     }
     for key in 1..=8 {
         let name = format!("missing-args-{key}");
-        list.signed(name, "NET-22", Error::MissingKey, what("argument", key), |m| {
-            remove(&mut m.args, key);
-        });
+        list.signed(
+            name,
+            "NET-22",
+            Error::MissingKey,
+            what("argument", key),
+            |m| {
+                remove(&mut m.args, key);
+            },
+        );
     }
     for key in [1, 2, 3, 14] {
         let name = format!("missing-parameter-{key}");
-        list.signed(name, "NET-22", Error::MissingKey, what("parameter", key), |m| {
-            remove(&mut m.parameters, key);
-        });
+        list.signed(
+            name,
+            "NET-22",
+            Error::MissingKey,
+            what("parameter", key),
+            |m| {
+                remove(&mut m.parameters, key);
+            },
+        );
     }
     for key in [2, 4] {
         let name = format!("missing-common-{key}");
-        list.signed(name, "NET-22", Error::MissingKey, what("common", key), |m| {
-            remove(&mut m.common, key);
-        });
+        list.signed(
+            name,
+            "NET-22",
+            Error::MissingKey,
+            what("common", key),
+            |m| {
+                remove(&mut m.common, key);
+            },
+        );
     }
 }
 
@@ -154,11 +176,22 @@ fn ends(list: &mut List) {
         "manifest-null", "NET-22", Error::UnexpectedType, "a manifest that is null", vec![0xf6];
     }
     let sequence = |items: &[Vec<u8>]| bstr(&[array(items), vec![0]].concat());
-    let arguments = |args: Vec<u8>| bstr(&array(&[uint(20), map(&[(uint(23), bstr(&args))]), uint(23), uint(2)]));
+    let arguments = |args: Vec<u8>| {
+        bstr(&array(&[
+            uint(20),
+            map(&[(uint(23), bstr(&args))]),
+            uint(23),
+            uint(2),
+        ]))
+    };
     let args = map(&manifest().args);
     let mut more = args.clone();
     more[0] += 1;
-    let endless = [&[0xbb, 255, 255, 255, 255, 255, 255, 255, 255][..], &args[1..]].concat();
+    let endless = [
+        &[0xbb, 255, 255, 255, 255, 255, 255, 255, 255][..],
+        &args[1..],
+    ]
+    .concat();
     rows! { list.signed;
         "validate-trailing", "NET-22", Error::TrailingBytes, "a byte behind the validate sequence", |m| set(&mut m.top, 7, sequence(&[uint(3), uint(15)]));
         "install-trailing", "NET-22", Error::TrailingBytes, "a byte behind the install sequence", |m| set(&mut m.top, 20, sequence(&[uint(3), uint(15)]));

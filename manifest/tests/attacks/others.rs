@@ -40,7 +40,10 @@ pub(crate) fn list(list: &mut List) {
         "sequence-lower", "NET-3", Refusal::OldSequence, "another capsule with a lower sequence number", |m| set(&mut m.top, 2, uint(FIRST));
         "sequence-equal", "NET-3", Refusal::OldSequence, "another capsule with the sequence number of the one that runs", |m| set(&mut m.top, 2, uint(NOW));
     }
-    let (name, what) = ("sequence-replayed", "the very envelope that was installed before");
+    let (name, what) = (
+        "sequence-replayed",
+        "the very envelope that was installed before",
+    );
     let envelope = integrated(manifest_of(RUNNING, FIRST), RUNNING);
     let outcome = Outcome::Device(Refusal::OldSequence);
     list.add(name, "NET-3", outcome, what, (envelope, None));

@@ -71,7 +71,11 @@ fn with_flip(byte: usize) -> Vec<u8> {
 }
 
 pub(crate) fn list(list: &mut List) {
-    assert_eq!(RUNNING.len(), UPDATE.len(), "or else the length gives it away");
+    assert_eq!(
+        RUNNING.len(),
+        UPDATE.len(),
+        "or else the length gives it away"
+    );
     let (middle, last) = (UPDATE.len() / 2, UPDATE.len() - 1);
     let half = [&UPDATE[..middle], &RUNNING[middle..]].concat();
     let longer = [UPDATE, &[0]].concat();
@@ -104,14 +108,22 @@ pub(crate) fn list(list: &mut List) {
         "size-one-less", "NET-25", long, "a size of one byte less than the payload has", (-1, UPDATE.to_vec());
         "size-one-less-cut", "NET-25", digest, "the same, and a byte less", (-1, UPDATE[..last].to_vec());
     }
-    let payload = |byte, bit| Flip { in_payload: true, byte, bit };
+    let payload = |byte, bit| Flip {
+        in_payload: true,
+        byte,
+        bit,
+    };
     let stored = signed(&key(1), &manifest().encode());
     let source = stored.windows(32).position(|bytes| bytes == [0x5a; 32]);
     let source = source.expect("the manifest has the digest of its source");
     // Behind the signature, which ends in its scalar of 32 bytes, come the key
     // and the length of the manifest, 4 bytes, and the manifest.
     let scalar = stored.len() - changed(|_| {}).len() - 4 - 32;
-    let envelope = |byte, bit| Flip { in_payload: false, byte, bit };
+    let envelope = |byte, bit| Flip {
+        in_payload: false,
+        byte,
+        bit,
+    };
     rows! { list.flipped;
         "flash-payload-first-byte", "ST-2", Error::PayloadDigest, "the first byte of the stored payload altered between check and start", payload(0, 0);
         "flash-payload-middle-byte", "ST-2", Error::PayloadDigest, "a byte in the middle of the stored payload altered between check and start", payload(middle, 3);

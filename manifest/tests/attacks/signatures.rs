@@ -189,7 +189,9 @@ fn shapes(list: &mut List) {
         "authentication-not-wrapped", "NET-22", Error::UnexpectedType, "the digest is not in a byte string", |m| { let digest = suit_digest(m); array(&[digest.clone(), bstr(&blocks(&digest, &[(1, 1)]).concat())]) };
     }
     let plain = bstr(&changed(|_| {}));
-    let later = bstr(&changed(|m| crate::common::craft::set(&mut m.top, 2, uint(7))));
+    let later = bstr(&changed(|m| {
+        crate::common::craft::set(&mut m.top, 2, uint(7))
+    }));
     let signed_for = |m: &[u8]| one(&suit_digest(m), 1, 1);
     let swapped = under(&plain, |_| signed_for(&later));
     list.envelope(

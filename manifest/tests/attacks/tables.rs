@@ -49,7 +49,13 @@ impl List {
         what: impl Into<String>,
         envelope: Vec<u8>,
     ) {
-        self.add(name, threat, Outcome::Envelope(error), what, (envelope, None));
+        self.add(
+            name,
+            threat,
+            Outcome::Envelope(error),
+            what,
+            (envelope, None),
+        );
     }
 
     /// Entries of an envelope, made from those of a good one.
