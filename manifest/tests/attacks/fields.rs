@@ -9,8 +9,10 @@ use crate::common::craft::{
 };
 use crate::tables::List;
 
+type Change = fn(&mut Layers);
+
 /// Every field that a manifest has, with another value.
-const FIELDS: [(&str, fn(&mut Layers)); 21] = [
+const FIELDS: [(&str, Change); 21] = [
     ("version", |m| set(&mut m.top, 1, uint(2))),
     ("sequence", |m| set(&mut m.top, 2, uint(7))),
     ("component", |m| {

@@ -5,7 +5,7 @@ use crate::common::craft::{
     Block, Layers, array, bstr, envelope, map, set, sha256, signed, signed_entries, suit_digest,
     tstr, uint, wrapper,
 };
-use crate::tables::{List, under};
+use crate::tables::{List, Sent, under};
 
 /// Makes a manifest one with its payload inside.
 pub(crate) fn integrate(layers: &mut Layers) {
@@ -55,7 +55,7 @@ pub(crate) fn list(list: &mut List) {
         wrapper(&digest, &blocks(&digest, &[(1, 1), (3, 3)]))
     });
     let severed = envelope(&with_text("first")[..2]);
-    let good: [(&str, &str, (Vec<u8>, Option<Vec<u8>>)); 7] = [
+    let good: [(&str, &str, Sent); 7] = [
         ("good-running", "what the device of the attacks runs", {
             (integrated(manifest_of(RUNNING, NOW), RUNNING), None)
         }),

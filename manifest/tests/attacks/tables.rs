@@ -7,6 +7,9 @@ use crate::common::craft::{
     Block, Layers, bstr, envelope, signed, signed_entries, suit_digest, uint, wrapper,
 };
 
+/// An envelope, and the detached payload that is sent behind it.
+pub(crate) type Sent = (Vec<u8>, Option<Vec<u8>>);
+
 #[derive(Default)]
 pub(crate) struct List(pub(crate) Vec<Attack>);
 
@@ -26,7 +29,7 @@ impl List {
         threat: impl Into<Option<&'static str>>,
         outcome: Outcome,
         what: impl Into<String>,
-        (envelope, payload): (Vec<u8>, Option<Vec<u8>>),
+        (envelope, payload): Sent,
     ) {
         self.0.push(Attack {
             name: name.into(),
