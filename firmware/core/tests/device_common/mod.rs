@@ -14,6 +14,7 @@ pub(crate) mod capsules;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::rc::Rc;
 
 use ed25519_compact::{KeyPair, Seed};
@@ -42,7 +43,31 @@ pub(crate) struct Flash(
     pub(crate) Rc<RefCell<MockFlash<WORD, PAGE>>>,
     /// Good reads before one that fails.
     pub(crate) Rc<Cell<Option<u32>>>,
+    /// A bit that changes.
+    pub(crate) Rc<Cell<Option<Flip>>>,
 );
+
+/// A bit of the flash that changes once its byte was read so many times.
+#[derive(Clone, Copy)]
+pub(crate) struct Flip {
+    pub(crate) at: usize,
+    pub(crate) bit: u8,
+    pub(crate) reads: u32,
+}
+
+impl Flash {
+    /// Notes that these bytes are about to be read.
+    fn before_read(&self, range: Range<usize>) {
+        let Some(flip) = self.2.get().filter(|flip| range.contains(&flip.at)) else {
+            return;
+        };
+        let left = flip.reads.checked_sub(1);
+        self.2.set(left.map(|reads| Flip { reads, ..flip }));
+        if left.is_none() {
+            self.0.borrow_mut().bytes_mut()[flip.at] ^= 1 << flip.bit;
+        }
+    }
+}
 
 impl ErrorType for Flash {
     type Error = MockError;
@@ -59,6 +84,8 @@ impl ReadNorFlash for Flash {
             }
             left => self.1.set(left.map(|left| left - 1)),
         }
+        let start = offset as usize;
+        self.before_read(start..start + bytes.len());
         self.0.borrow_mut().read(offset, bytes)
     }
 
@@ -228,7 +255,8 @@ impl Rig {
             log::set_max_level(log::LevelFilter::Info);
         }
         let pages = LAYOUT.size(PAGE as u32).unwrap() as usize / PAGE;
-        let flash = Flash(Rc::new(RefCell::new(MockFlash::new(pages))), Rc::default());
+        let flash = MockFlash::new(pages);
+        let flash = Flash(Rc::new(RefCell::new(flash)), Rc::default(), Rc::default());
         let identity = Identity::generate("device", &mut OsRng).unwrap();
         let op = Identity::generate("op", &mut OsRng).unwrap();
         let app = Identity::generate("app", &mut OsRng).unwrap();
