@@ -87,8 +87,25 @@ fn every_manifest_check_refuses() {
             Error::KeyOrder,
         ),
         (
-            changed(|m| m.args.push((uint(9), uint(1)))),
+            changed(|m| m.args.push((uint(10), uint(1)))),
             Error::UnknownKey,
+        ),
+        // One signature is asked for by saying nothing.
+        (
+            changed(|m| m.args.push((uint(9), uint(1)))),
+            Error::SignatureCount,
+        ),
+        (
+            changed(|m| m.args.push((uint(9), uint(0)))),
+            Error::SignatureCount,
+        ),
+        (
+            changed(|m| m.args.push((uint(9), uint(5)))),
+            Error::SignatureCount,
+        ),
+        (
+            changed(|m| m.args.push((uint(9), uint(2)))),
+            Error::TooFewSignatures,
         ),
         (
             changed(|m| m.top.insert(2, (uint(2), uint(7)))),

@@ -108,6 +108,7 @@ fn respecified(manifest: &Manifest<'_>) -> ManifestSpec {
             kind: invoke.kind,
             floor: invoke.floor,
             source_digest: invoke.source_digest,
+            signatures: invoke.signatures,
         },
     }
 }
