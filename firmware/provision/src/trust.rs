@@ -95,7 +95,7 @@ impl Keys {
         let keys = keys.into_iter();
         Self {
             keys: keys
-                .map(|key| TrustedKey::new(key, [TRUST.into()].into()))
+                .map(|key| TrustedKey::new(key, alloc::vec![TRUST.into()]))
                 .collect(),
             threshold,
         }
