@@ -323,7 +323,10 @@ fn every_signature_has_to_be_by_a_trusted_key() {
     assert!(verify(&envelope, &[b, a]).is_ok());
     assert_eq!(verify(&envelope, &[a]).err(), Some(Error::UntrustedKey));
     assert_eq!(verify(&envelope, &[b]).err(), Some(Error::UntrustedKey));
-    assert_eq!(verify(&envelope, &[]).err(), Some(Error::UntrustedKey));
+    assert_eq!(
+        verify::<PublicKey>(&envelope, &[]).err(),
+        Some(Error::UntrustedKey)
+    );
 }
 
 #[test]

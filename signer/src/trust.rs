@@ -7,7 +7,7 @@ use sealift_provision::{Keys, Trust};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::key::Key;
 
 /// Whom devices are to trust, and who says so.
@@ -32,7 +32,8 @@ pub struct TrustRequest<'a> {
 ///
 /// # Errors
 ///
-/// [`Error::Trust`] where it would lock somebody out, [`Error::Encode`].
+/// [`Trust`](crate::Error::Trust) where it would lock somebody out,
+/// [`Encode`](crate::Error::Encode).
 pub fn sign_trust(request: &TrustRequest<'_>) -> Result<Vec<u8>> {
     let record = request.trust.encode()?;
     check(&record, request.keys)?;
@@ -109,7 +110,7 @@ impl Trusted {
     ///
     /// # Errors
     ///
-    /// [`Error::Trust`].
+    /// [`Trust`](crate::Error::Trust).
     pub(crate) fn read(record: &[u8]) -> Result<Self> {
         use sealift_manifest::Anchor as _;
 
