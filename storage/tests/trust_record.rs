@@ -87,10 +87,9 @@ fn whole<const WORD: usize, const PAGE: usize>(
 
 /// Where a cut leaves something different.
 fn places(access: &Access) -> Vec<u64> {
-    let samples = if access.is_erase {
-        4
-    } else {
-        16.min(access.len)
+    let samples = match is_long() && !access.is_erase {
+        true => 16.min(access.len),
+        false => 4.min(access.len),
     };
     let places = (0..samples).map(|i| access.step + (access.len - 1) * i / samples.max(2));
     let mut places: Vec<u64> = places.chain([access.step + access.len - 1]).collect();
