@@ -429,7 +429,7 @@ fn encode_fetch(uri: &str) -> Vec<u8> {
 fn encode_invoke(invoke: &InvokeSpec) -> Vec<u8> {
     let mut map = Writer::new();
     let signatures = (invoke.signatures != 1).then_some(invoke.signatures);
-    map.head(Major::Map, 8 + u64::from(signatures.is_some()));
+    map.head(Major::Map, if signatures.is_some() { 9 } else { 8 });
     map.unsigned(args::PROFILE);
     map.text(&invoke.profile);
     map.unsigned(args::FUEL);

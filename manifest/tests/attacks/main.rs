@@ -163,7 +163,7 @@ fn every_error_has_an_attack() {
     // not: tests/thresholds.rs.
     let elsewhere = [Error::BelowThreshold, Error::OutOfScope];
     for error in Error::ALL {
-        if elsewhere.contains(&error) {
+        if elsewhere.contains(error) {
             continue;
         }
         assert!(errors.contains(&error.code()), "{error:?} has no folder");
