@@ -35,6 +35,11 @@ pub(crate) const WORD: usize = 4;
 const SLOT_PAGES: u16 = 24;
 pub(crate) const TIME_LIMIT: u64 = 60_000;
 pub(crate) const SESSION_IDLE: u64 = 24 * 60 * 60 * 1000;
+/// The pages with the counter of jobs.
+pub(crate) const COUNTER: (usize, usize) = {
+    let components = (2 + 2 * SLOT_PAGES as usize) * 2;
+    (components * PAGE, (components + 2) * PAGE)
+};
 const LAYOUT: Layout<2> = Layout::new(0, SLOT_PAGES, ["vm1", "vm2"])
     .with_counter()
     .with_trust();
