@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use testbed::Board;
 
 use crate::run::{cargo, line, root, run, say, target};
-use crate::setup;
+use crate::{build, setup};
 
 /// An image: how it is built, and what runs it.
 pub(crate) struct Image {
@@ -150,6 +150,19 @@ pub(crate) fn lint_for_ariel() -> Result<()> {
 impl Image {
     /// Builds it, and leaves it in `target/images`.
     pub(crate) fn build(&self) -> Result<()> {
+        self.built_by(self.command(&folder(), &[])?)
+    }
+
+    /// The same, with clippy's driver for the board's own crates: no image to
+    /// ship, but it tells all that has to be known of one, and what clippy by
+    /// itself would have to go over is most of what there is to compile.
+    pub(crate) fn build_linted(&self) -> Result<()> {
+        let mut command = self.command(&folder(), &[])?;
+        build::linted(&mut command);
+        self.built_by(command)
+    }
+
+    fn built_by(&self, mut command: Command) -> Result<()> {
         if let Some(Emulator {
             debian, program, ..
         }) = self.emulator
@@ -159,7 +172,7 @@ impl Image {
         setup::rust_target(self.target)?;
         setup::rust_source()?;
         say(&format!("building {} for {}", self.package, self.target));
-        run(&mut self.command(&folder(), &[])?)?;
+        run(&mut command)?;
         let built = folder()
             .join(self.target)
             .join("release")

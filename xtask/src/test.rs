@@ -138,9 +138,10 @@ pub(crate) fn test() -> Result<()> {
         image::lint_for_ariel,
     );
     for image in &image::REAL {
-        count.check(&format!("clippy: {}", image.name), || image.lint());
-        count.check(&format!("image and size: {}", image.name), || {
-            size::size(image)
+        let what = format!("image, with clippy, and size: {}", image.name);
+        count.check(&what, || {
+            image.build_linted()?;
+            size::held(image)
         });
     }
     smoke(&fixtures, &mut count);
