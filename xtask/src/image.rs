@@ -135,34 +135,24 @@ pub(crate) fn named(name: &str) -> Result<&'static Image, String> {
     })
 }
 
-/// Clippy on what boards share, as an operating system has it: without what
-/// would take its place.
-pub(crate) fn lint_for_ariel() -> Result<()> {
-    run(cargo()
-        .current_dir(root().join(BOARDS))
-        .args(["clippy", "--locked", "--release"])
-        .args(["--package", "sealift-mcu"])
-        .args(["--target", setup::CORTEX_M, "--target-dir"])
-        .arg(folder())
-        .args(["--", "-D", "warnings"]))
+/// Builds what boards share, as an operating system has it: without what would
+/// take its place. Clippy looks at it.
+pub(crate) fn for_ariel() -> Result<()> {
+    let shared = Image {
+        name: "ariel",
+        package: "sealift-mcu",
+        folder: "firmware/ariel",
+        workspace: BOARDS,
+        target: setup::CORTEX_M,
+        ram: 0..0,
+        emulator: None,
+    };
+    run(build::linted(&mut shared.command(&folder(), &[])?))
 }
 
 impl Image {
     /// Builds it, and leaves it in `target/images`.
     pub(crate) fn build(&self) -> Result<()> {
-        self.built_by(self.command(&folder(), &[])?)
-    }
-
-    /// The same, with clippy's driver for the board's own crates: no image to
-    /// ship, but it tells all that has to be known of one, and what clippy by
-    /// itself would have to go over is most of what there is to compile.
-    pub(crate) fn build_linted(&self) -> Result<()> {
-        let mut command = self.command(&folder(), &[])?;
-        build::linted(&mut command);
-        self.built_by(command)
-    }
-
-    fn built_by(&self, mut command: Command) -> Result<()> {
         if let Some(Emulator {
             debian, program, ..
         }) = self.emulator
@@ -172,6 +162,12 @@ impl Image {
         setup::rust_target(self.target)?;
         setup::rust_source()?;
         say(&format!("building {} for {}", self.package, self.target));
+        let mut command = self.command(&folder(), &[])?;
+        // Of an image that is shipped, the board's own crates are compiled by the
+        // compiler itself; clippy by itself would have to go over all of the rest.
+        if build::is_for_tests() {
+            build::linted(&mut command);
+        }
         run(&mut command)?;
         let built = folder()
             .join(self.target)
