@@ -224,7 +224,11 @@ impl Image {
         let folder = crate::run::target().join("targets");
         std::fs::create_dir_all(&folder).context("cannot make target/targets")?;
         let file = folder.join(self.target).with_added_extension("json");
-        std::fs::write(&file, target.to_string()).context("cannot write target/targets")?;
+        let target = target.to_string();
+        // Cargo builds all anew when the file is.
+        if std::fs::read_to_string(&file).ok().as_ref() != Some(&target) {
+            std::fs::write(&file, target).context("cannot write target/targets")?;
+        }
         Ok(file.into())
     }
 
