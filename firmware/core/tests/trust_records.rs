@@ -7,7 +7,7 @@
 mod device_common;
 mod trust_common;
 
-use device_common::{Rig, answering};
+use device_common::{Rig, Session, answering};
 use sealift_core::{Keys, Roles, Trust};
 use sealift_oscore::coap::Code;
 use sealift_storage::sim::Torn;
@@ -16,6 +16,12 @@ use trust_common::{
     NEW, OLD, RECORD, ROOT, SECOND_ROOT, STRANGER, VM1, capsule, newcomer, number, public, put,
     record, refuses, rig, scoped, session, signed, spec, takes, translators, trusting,
 };
+
+/// A capsule that answers this, signed by this key, is taken for `vm1`.
+fn installs(rig: &mut Rig, op: &mut Session, text: &str, sequence: u64, key: u8) {
+    let answer = put(rig, op, &capsule(&answering(text), sequence, &[key]), VM1);
+    assert_eq!(answer.code, Code::CHANGED, "{answer:?}");
+}
 
 #[test]
 fn a_record_is_in_force_at_once_and_after_a_restart() {
@@ -31,13 +37,7 @@ fn a_record_is_in_force_at_once_and_after_a_restart() {
         rig.reboot();
     }
     let mut op = rig.op();
-    let new = put(
-        &mut rig,
-        &mut op,
-        &capsule(&answering("new"), 9, &[NEW]),
-        VM1,
-    );
-    assert_eq!(new.code, Code::CHANGED, "{new:?}");
+    installs(&mut rig, &mut op, "new", 9, NEW);
     rig.asks("new");
 }
 
@@ -216,12 +216,7 @@ fn a_record_that_locks_somebody_out_is_refused() {
             Refusal::LockOut,
         );
     }
-    for content in [&b""[..], b"\x80", b"\x82\x82\x01\x80", b"garbage"] {
-        let content = if content.is_empty() {
-            &b"\0"[..]
-        } else {
-            content
-        };
+    for content in [&b"\0"[..], b"\x80", b"\x82\x82\x01\x80", b"garbage"] {
         let envelope = signed(&spec(content, 20), &[ROOT], content);
         refuses(&mut rig, &envelope, Refusal::NotARecord);
     }
@@ -289,13 +284,7 @@ fn a_capsule_of_a_revoked_translator_stops_and_is_not_started_again() {
         let answer = rig.simple(&mut op, Code::POST, &format!("{VM1}/{action}"));
         assert!(answer.code.0 >> 5 >= 4, "{answer:?}");
     }
-    let answer = put(
-        &mut rig,
-        &mut op,
-        &capsule(&answering("new"), 2, &[NEW]),
-        VM1,
-    );
-    assert_eq!(answer.code, Code::CHANGED);
+    installs(&mut rig, &mut op, "new", 2, NEW);
     rig.asks("new");
 }
 
@@ -306,13 +295,7 @@ fn in_its_place_the_previous_capsule_runs_if_that_is_trusted() {
     let trust = trusting(&rig, translators(&[OLD, NEW], 1));
     takes(&mut rig, &trust, 1);
     let mut op = rig.op();
-    let answer = put(
-        &mut rig,
-        &mut op,
-        &capsule(&answering("new"), 2, &[NEW]),
-        VM1,
-    );
-    assert_eq!(answer.code, Code::CHANGED);
+    installs(&mut rig, &mut op, "new", 2, NEW);
     rig.asks("new");
     // On trial, and its translator is revoked.
     let trust = trusting(&rig, translators(&[OLD], 1));
@@ -491,13 +474,7 @@ fn a_damaged_record_is_not_the_one_before_it() {
     takes(&mut rig, &first, 1);
     takes(&mut rig, &second, 2);
     let mut op = rig.op();
-    let answer = put(
-        &mut rig,
-        &mut op,
-        &capsule(&answering("new"), 1, &[NEW]),
-        VM1,
-    );
-    assert_eq!(answer.code, Code::CHANGED);
+    installs(&mut rig, &mut op, "new", 1, NEW);
     damage(&rig, &second.encode().unwrap());
     rig.reboot();
     // Neither the keys of the record before nor those of the start.
@@ -512,13 +489,7 @@ fn a_damaged_record_is_not_the_one_before_it() {
     // A newer one heals it.
     takes(&mut rig, &second, 3);
     let mut op = rig.op();
-    let answer = put(
-        &mut rig,
-        &mut op,
-        &capsule(&answering("new"), 3, &[NEW]),
-        VM1,
-    );
-    assert_eq!(answer.code, Code::CHANGED);
+    installs(&mut rig, &mut op, "new", 3, NEW);
     rig.asks("new");
 }
 
