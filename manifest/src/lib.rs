@@ -111,6 +111,9 @@ pub const MAX_HEAD: usize = 1024;
 /// Keys that sign for it sign for nothing else.
 pub const TRUST: &str = "trust";
 
+/// The longest trust record, in bytes: what its slot has room for.
+pub const MAX_TRUST: usize = 2048;
+
 /// The engine profile of a trust record: no engine runs it, so that no device
 /// can take it for a capsule, or a capsule for it.
 pub const TRUST_PROFILE: &str = "sealift-trust/1";

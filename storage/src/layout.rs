@@ -4,7 +4,7 @@ use core::fmt;
 
 use embedded_storage::nor_flash::NorFlash;
 
-use sealift_manifest::TRUST;
+use sealift_manifest::{MAX_TRUST, TRUST};
 
 use crate::SlotId;
 use crate::record::{Place, Tag};
@@ -16,9 +16,6 @@ pub const HEAD_AREA: u32 = 1024;
 
 /// Erase pages of one component's journal.
 pub const JOURNAL_PAGES: u32 = 2;
-
-/// Bytes of the largest trust record that there is room for.
-pub const TRUST_RECORD: u32 = 2048;
 
 /// What the journal of the counter is marked with instead of a name.
 const COUNTER: &str = "";
@@ -201,7 +198,8 @@ pub(crate) struct Areas<const N: usize> {
 
 /// Erase pages of a slot for the trust record.
 const fn trust_pages(erase_size: u32) -> u16 {
-    let bytes = HEAD_AREA.saturating_add(TRUST_RECORD);
+    #[expect(clippy::cast_possible_truncation, reason = "a few thousand")]
+    let bytes = HEAD_AREA.saturating_add(MAX_TRUST as u32);
     let pages = match erase_size {
         0 => 0,
         erase_size => bytes.div_ceil(erase_size),

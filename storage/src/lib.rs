@@ -257,7 +257,7 @@ mod transfer;
 pub mod sim;
 
 pub use error::Error;
-pub use layout::{HEAD_AREA, JOURNAL_PAGES, Layout, LayoutError, TRUST_RECORD};
+pub use layout::{HEAD_AREA, JOURNAL_PAGES, Layout, LayoutError};
 pub use region::{Region, RegionError};
 pub use slot::{Lease, Slot};
 pub use status::{ComponentStatus, Opened, Phase, SlotId, SlotInfo, Transfer};

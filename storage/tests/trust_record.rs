@@ -5,9 +5,9 @@ mod common;
 
 use common::sweep::{is_long, say, seed};
 use common::{MARGIN_PAGES, NAMES, capsule};
-use sealift_manifest::TRUST;
+use sealift_manifest::{MAX_TRUST, TRUST};
 use sealift_storage::sim::{Access, Capsule, MockError, MockFlash, Torn};
-use sealift_storage::{Error, Layout, LayoutError, Opened, Phase, Store, TRUST_RECORD};
+use sealift_storage::{Error, Layout, LayoutError, Opened, Phase, Store};
 
 /// The number of the component behind two others.
 const C: usize = 2;
@@ -99,7 +99,7 @@ fn places(access: &Access) -> Vec<u64> {
 
 fn sweep<const WORD: usize, const PAGE: usize>() {
     let old = capsule(TRUST, 1, 0, 1000);
-    let new = capsule(TRUST, 2, 0, TRUST_RECORD as usize);
+    let new = capsule(TRUST, 2, 0, MAX_TRUST);
     let both = [&old, &new];
     let start = || {
         let store = Store::<_, 2, WORD>::mount(flash::<WORD, PAGE>(), layout::<PAGE>());

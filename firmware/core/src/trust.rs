@@ -16,6 +16,22 @@
 //! the old one, which only the new one can send; by that it has shown that it
 //! works on this very device.
 //!
+//! And its number is at most [`MAX_RISE`] above that of the one before: one
+//! mistaken number does not use up all that there are.
+//!
+//! # What is under way when a record is taken
+//!
+//! - An installed capsule stays or goes with its *translators*, whoever sent it.
+//!   One that the new record does not allow is stopped, also while it starts or
+//!   answers, and its callers are told so; the previous one runs in its place if
+//!   that is allowed.
+//! - A *job* is stopped, whoever signed and sent it: neither is kept while it
+//!   runs. If its deployer is still known, it is told so, and can run the job
+//!   again if that is allowed.
+//! - What *peers* that are gone asked for and no capsule has begun is dropped;
+//!   what one works on comes to its end, and nobody gets the answer. A transfer
+//!   that such a peer began stays open, and who is known may go on with it.
+//!
 //! # When the record in force is damaged
 //!
 //! Not the one before it, nor the provisioned keys, which may be revoked: then
@@ -34,6 +50,11 @@ use crate::capsule::Host;
 use crate::policy::Policy;
 use crate::refuse;
 use crate::supervisor::Supervisor;
+
+/// How far the number of a record may be above that of the one before it: enough
+/// for milliseconds since 1970 and for dates in digits, down to the second, on a
+/// device that has no record yet; and 65,535 times as much is left then.
+const MAX_RISE: u64 = 1 << 48;
 
 impl<F, H, const N: usize, const W: usize> Supervisor<F, H, N, W>
 where
@@ -119,6 +140,11 @@ where
         let sender = self.policy.credential(peer).ok_or(Refusal::Internal)?;
         if !trust.roles(sender).has(Roles::DEPLOY) {
             let why = "its sender would not be a deployer any more";
+            return Err(refuse::because(TRUST, &why, Refusal::LockOut));
+        }
+        let before = self.trust_number().unwrap_or(0);
+        if manifest.sequence_number.saturating_sub(before) > MAX_RISE {
+            let why = "its number leaves too few for those that follow";
             return Err(refuse::because(TRUST, &why, Refusal::LockOut));
         }
         self.store

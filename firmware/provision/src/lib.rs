@@ -39,7 +39,7 @@ pub mod wifi;
 use embedded_storage::nor_flash::NorFlash;
 
 pub use record::{MAX_RECORD, Provision, ProvisionError};
-pub use trust::{Keys, MAX_PEERS, MAX_TRUST, Trust, TrustError, TrustedKey};
+pub use trust::{Keys, MAX_PEERS, Trust, TrustError, TrustedKey};
 
 /// Flash pages that identity and provisioning take.
 pub const PAGES: u32 = identity::PAGES.saturating_add(1);

@@ -7,11 +7,8 @@ use core::fmt;
 
 use minicbor::{Decoder, Encoder};
 use sealift_credential::Credential;
-use sealift_manifest::{Anchor, MAX_SIGNATURES, PublicKey, TRUST};
+use sealift_manifest::{Anchor, MAX_SIGNATURES, MAX_TRUST, PublicKey, TRUST};
 use sealift_wire::Roles;
-
-/// The longest record, in bytes.
-pub const MAX_TRUST: usize = 2048;
 
 /// The most credentials that a device can know.
 pub const MAX_PEERS: usize = 8;

@@ -7,7 +7,7 @@ use ed25519_compact::{KeyPair, Seed};
 use rand_core::{CryptoRng, Error, RngCore};
 use sealift_credential::{Credential, Identity};
 use sealift_manifest::{
-    Grants, InvokeSpec, Kind, ManifestSpec, PublicKey, Scan, Sign, TRUST, TRUST_PROFILE,
+    Grants, InvokeSpec, Kind, MAX_TRUST, ManifestSpec, PublicKey, Scan, Sign, TRUST, TRUST_PROFILE,
     build_envelope, scan_head, verify_threshold,
 };
 use sealift_provision::{Keys, Provision, Trust, TrustError, TrustedKey};
@@ -171,7 +171,7 @@ fn a_record_has_one_encoding() {
             assert_eq!(found.encode().unwrap(), other);
         }
     }
-    assert_eq!(Trust::decode(&vec![0; 2049]), Err(TrustError::TooLong));
+    assert_eq!(Trust::decode(&vec![0; MAX_TRUST + 1]), Err(TrustError::TooLong));
 }
 
 #[test]

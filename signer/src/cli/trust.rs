@@ -35,7 +35,7 @@ pub(super) struct TrustArgs {
     root_key: Vec<PathBuf>,
     #[command(flatten)]
     passphrase: PassphraseSource,
-    /// The sequence number: devices take only what is newer
+    /// The sequence number: devices take only what is newer, by up to 2^48
     #[arg(long, value_name = "N")]
     seq: u64,
     /// Public key of a translator, and the components that it may sign for, if

@@ -13,5 +13,6 @@ mod quota;
 mod random;
 mod room;
 mod rules;
+mod trust;
 mod updates;
 mod waiting;
