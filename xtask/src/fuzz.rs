@@ -16,7 +16,7 @@ use crate::run::{cargo, line, root, run, say, target};
 use crate::{build, fuzzers, setup};
 
 /// The targets, as in `fuzz/fuzz_targets`.
-pub(crate) const TARGETS: [&str; 12] = [
+pub(crate) const TARGETS: [&str; 13] = [
     "datagram",
     "inner",
     "edhoc",
@@ -25,6 +25,7 @@ pub(crate) const TARGETS: [&str; 12] = [
     "store",
     "updater",
     "pipeline",
+    "trust",
     "hostcalls",
     "validators",
     "translated",
@@ -37,7 +38,7 @@ pub(crate) const WITH_COMPILER: [&str; 2] = ["translated", "signer"];
 
 /// Inputs in the test command, of each target: some seconds of each, on a
 /// machine that does other things, too.
-pub(crate) const SMOKE: [(&str, u32); 10] = [
+pub(crate) const SMOKE: [(&str, u32); 11] = [
     ("datagram", 10_000),
     ("inner", 5_000),
     ("edhoc", 5_000),
@@ -46,12 +47,13 @@ pub(crate) const SMOKE: [(&str, u32); 10] = [
     ("store", 2_000),
     ("updater", 2_000),
     ("pipeline", 300),
+    ("trust", 300),
     ("hostcalls", 3_000),
     ("validators", 10_000),
 ];
 
-/// The pieces that a target's inputs have, as files in `fuzz/`. Those of the store and
-/// of the pipeline are short numbers, which the fuzzer finds by itself.
+/// The pieces that a target's inputs have, as files in `fuzz/`. Those of the store, of
+/// the pipeline and of trust records are short numbers, which the fuzzer finds by itself.
 const DICTIONARIES: [(&str, &str); 10] = [
     ("datagram", "coap.dict"),
     ("inner", "coap.dict"),

@@ -171,7 +171,10 @@ fn a_record_has_one_encoding() {
             assert_eq!(found.encode().unwrap(), other);
         }
     }
-    assert_eq!(Trust::decode(&vec![0; MAX_TRUST + 1]), Err(TrustError::TooLong));
+    assert_eq!(
+        Trust::decode(&vec![0; MAX_TRUST + 1]),
+        Err(TrustError::TooLong)
+    );
 }
 
 #[test]

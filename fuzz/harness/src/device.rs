@@ -7,11 +7,12 @@ use sealift_core::{Acceptance, Config, Device, Keys, Limits, Policy, Roles};
 use sealift_manifest::{Grants, PublicKey};
 use sealift_oscore::Identity;
 use sealift_storage::Layout;
-use sealift_storage::sim::{MockError, MockFlash};
+use sealift_storage::sim::{MockError, MockFlash, Torn};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use crate::fixtures::Fixtures;
+use crate::promise::{ROOTS, public_key};
 use crate::rng::Rng;
 
 pub(crate) const PAGE: usize = 1024;
@@ -21,8 +22,9 @@ const SLOT_PAGES: u16 = 44;
 /// Security contexts that the device has room for.
 const SESSIONS: usize = 4;
 pub(crate) const COMPONENTS: usize = 2;
-pub(crate) const LAYOUT: Layout<COMPONENTS> =
-    Layout::new(0, SLOT_PAGES, ["vm1", "vm2"]).with_counter();
+pub(crate) const LAYOUT: Layout<COMPONENTS> = Layout::new(0, SLOT_PAGES, ["vm1", "vm2"])
+    .with_counter()
+    .with_trust();
 /// The largest body of a job that the device takes.
 const JOB_LIMIT: usize = 32 * 1024;
 /// How long a capsule may take, in milliseconds.
@@ -52,6 +54,33 @@ impl Flash {
     /// Bytes that were written or erased so far.
     pub(crate) fn steps(&self) -> u64 {
         self.0.borrow().steps()
+    }
+
+    /// Cuts the power after so many more.
+    pub(crate) fn cut(&self, at: u16, torn: u8, seed: u8) {
+        let torn = Torn::ALL[usize::from(torn) % Torn::ALL.len()];
+        self.0.borrow_mut().cut_at(at.into(), torn, seed.into());
+    }
+
+    /// Whether the power is off.
+    pub(crate) fn is_off(&self) -> bool {
+        self.0.borrow().is_off()
+    }
+
+    /// Flips a bit of these bytes, wherever they are; says how often that is.
+    pub(crate) fn damage(&self, bytes: &[u8], at: u8, bit: u8) -> usize {
+        let mut chip = self.0.borrow_mut();
+        let places: Vec<usize> = chip
+            .bytes()
+            .windows(bytes.len())
+            .enumerate()
+            .filter_map(|(place, found)| (found == bytes).then_some(place))
+            .collect();
+        for place in &places {
+            let byte = place + usize::from(at) % bytes.len();
+            chip.bytes_mut()[byte] ^= 1 << (bit % 8);
+        }
+        places.len()
     }
 }
 
@@ -181,19 +210,24 @@ pub fn config<const N: usize>(
     }
 }
 
-/// Starts a device on this flash; `None` where the power was cut meanwhile.
+/// The roles of the people, as long as no trust record says otherwise.
+pub(crate) const ROLES: [Roles; 4] = [Roles::DEPLOY, Roles::USE, Roles::DEPLOY, Roles::OBSERVE];
+
+/// Starts a device on this flash, where so many root keys have to sign a trust record;
+/// `None` where the power was cut meanwhile.
 pub(crate) fn boot(
     people: &People,
     fixtures: &Fixtures,
+    roots: u8,
     flash: &Flash,
     clock: &Rc<Cell<u64>>,
 ) -> Option<Unit32> {
-    let roles = [Roles::DEPLOY, Roles::USE, Roles::DEPLOY, Roles::OBSERVE];
     let mut policy = Policy::default();
-    for (person, roles) in people.known.iter().zip(roles) {
+    for (person, roles) in people.known.iter().zip(ROLES) {
         policy.allow(person.credential().clone(), roles);
     }
-    let config = config(&fixtures.trust, policy, people.device.clone(), LAYOUT);
+    let mut config = config(&fixtures.trust, policy, people.device.clone(), LAYOUT);
+    config.acceptance.root = Keys::roots(ROOTS.map(public_key).to_vec(), roots);
     let board = Board {
         clock: clock.clone(),
         rng: Rng::new(8),

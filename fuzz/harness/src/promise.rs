@@ -4,16 +4,29 @@ use ed25519_compact::{KeyPair, Seed};
 use sealift_engine::{DEFAULT_CLASS_ID, DEFAULT_VENDOR_ID, HOST};
 use sealift_manifest::{Grants, InvokeSpec, Kind, ManifestSpec, PublicKey};
 
+/// The numbers of the device's root keys.
+pub(crate) const ROOTS: [u8; 2] = [9, 10];
+
 /// A FAKE key. Everybody can make signatures with it.
 #[must_use]
 pub fn fake_key() -> KeyPair {
-    KeyPair::from_seed(Seed::new([1; 32]))
+    key(1)
 }
 
-/// Its public half, for a device to trust.
+/// Another one, of this number.
+pub(crate) fn key(number: u8) -> KeyPair {
+    KeyPair::from_seed(Seed::new([number; 32]))
+}
+
+/// The public half of the first one, for a device to trust.
 #[must_use]
 pub fn anchor() -> PublicKey {
-    PublicKey::from_bytes(&fake_key().pk).expect("a key")
+    public_key(1)
+}
+
+/// The public half of the one of this number.
+pub(crate) fn public_key(number: u8) -> PublicKey {
+    PublicKey::from_bytes(&key(number).pk).expect("a key")
 }
 
 /// A manifest that a device here takes, without grants, for this payload.

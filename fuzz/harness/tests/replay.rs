@@ -13,6 +13,7 @@ static COUNTING: memory::Counting = memory::Counting;
 fn made_up(target: Target) -> u32 {
     match target {
         Target::Pipeline => 60,
+        Target::Trust => 100,
         _ => 300,
     }
 }
@@ -117,6 +118,14 @@ fn updates_through_cuts_and_attacks() {
         assert!(reached.reached, "no power cut: {reached:?}");
         assert!(reached.highest >= 8 && reached.transfers, "{reached:?}");
     }
+}
+
+#[test]
+fn trust_records_and_whom_they_leave() {
+    let reached = all(Target::Trust);
+    assert!(reached.reached, "none was taken: {reached:?}");
+    assert!(reached.done > 1000 && reached.refused > 500, "{reached:?}");
+    assert!(reached.unprotected > 50, "{reached:?}");
 }
 
 #[test]

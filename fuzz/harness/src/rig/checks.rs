@@ -43,8 +43,13 @@ impl Rig {
     /// What the device says of itself to the deployer, who has to get an
     /// answer; checked against what it said before.
     pub(crate) fn status(&mut self) -> DeviceStatus {
+        self.status_for(OP)
+    }
+
+    /// The same, asked for by this peer.
+    pub(crate) fn status_for(&mut self, who: usize) -> DeviceStatus {
         let plaintext = request(Code::GET, "vm-control");
-        let reply = self.ask(OP, Kind::Confirmable, &plaintext, |_| {});
+        let reply = self.ask(who, Kind::Confirmable, &plaintext, |_| {});
         let Reply::Protected(answer) = &reply else {
             panic!("no status: {reply:?}");
         };

@@ -2,31 +2,34 @@
 
 mod asking;
 mod checks;
+mod exchange;
 mod messages;
+mod world;
 
 use sealift_core::Step;
 use sealift_oscore::MAX_DATAGRAM;
 use sealift_oscore::coap::{Code, Inner, Kind, Message, number};
 use sealift_oscore::protect::OscoreOption;
 use sealift_wire::DeviceStatus;
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
 use crate::Trace;
-use crate::device::{Flash, People, Unit32, boot};
-use crate::fixtures::Fixtures;
+use crate::device::{Flash, Unit32, boot};
 use crate::link::{Link, Question};
 use crate::memory;
 use checks::check_unprotected;
 
 pub(crate) use messages::{address, is_part, plaintext, request};
+pub(crate) use world::World;
 
-/// The peers with sessions: a deployer, a user of capsules, another deployer.
+/// The peers with sessions: a deployer, a user of capsules, another deployer, an observer.
 pub(crate) const OP: usize = 0;
 pub(crate) const APP: usize = 1;
 pub(crate) const SECOND: usize = 2;
+pub(crate) const GUEST: usize = 3;
 
 /// What a device may hold in RAM beyond what it has when it starts, and for as
 /// long as it handles one datagram, in bytes.
@@ -35,51 +38,6 @@ const MAX_MORE: usize = 512 * 1024;
 
 /// How often a device is polled before it has to be at rest.
 const MAX_POLLS: usize = 10_000;
-
-/// What is the same for every input, made once for each thread.
-pub(crate) struct World {
-    pub(crate) people: People,
-    pub(crate) fixtures: Fixtures,
-    erased: Flash,
-    /// With a confirmed capsule, if there are signed ones.
-    installed: Option<Flash>,
-}
-
-thread_local! {
-    static WORLD: RefCell<Option<Rc<World>>> = const { RefCell::new(None) };
-}
-
-impl World {
-    /// The one of this thread.
-    pub(crate) fn get() -> Rc<Self> {
-        if let Some(world) = WORLD.with_borrow(Clone::clone) {
-            return world;
-        }
-        let world = Self {
-            people: People::new(),
-            fixtures: Fixtures::load(),
-            erased: Flash::erased(),
-            installed: None,
-        };
-        let world = match world.fixtures.active.clone() {
-            None => Rc::new(world),
-            Some(envelope) => {
-                let world = Rc::new(world);
-                let mut rig = Rig::on(&world, world.erased.copy(), Present::Two);
-                rig.install(&envelope);
-                let installed = Some(rig.flash.copy());
-                Rc::new(Self {
-                    people: world.people.clone(),
-                    fixtures: world.fixtures.clone(),
-                    erased: world.erased.copy(),
-                    installed,
-                })
-            }
-        };
-        WORLD.set(Some(world.clone()));
-        world
-    }
-}
 
 /// A peer with a session.
 struct Session {
@@ -111,8 +69,10 @@ enum Polled {
 pub(crate) enum Present {
     /// The first two: there are places for key exchanges.
     Two,
-    /// All.
+    /// All but the observer.
     Three,
+    /// All.
+    Four,
 }
 
 /// What came back to a request.
@@ -135,6 +95,10 @@ pub(crate) struct Rig {
     clock: Rc<Cell<u64>>,
     sessions: Vec<Session>,
     present: Present,
+    /// How many root keys have to sign.
+    roots: u8,
+    /// The place of each peer among those that the device knows.
+    places: [Option<usize>; 4],
     /// Whether peers acknowledge what the device sends them.
     acknowledges: bool,
     next_link: u8,
@@ -152,26 +116,33 @@ pub(crate) struct Rig {
 impl Rig {
     /// A device for an input with these flags: with a capsule on it or without.
     pub(crate) fn new(flags: u8, present: Present) -> Self {
+        Self::under(flags, present, 1)
+    }
+
+    /// The same, where so many root keys have to sign a trust record.
+    pub(crate) fn under(flags: u8, present: Present, roots: u8) -> Self {
         let world = World::get();
         let flash = match &world.installed {
             Some(flash) if flags & 1 == 1 => flash.copy(),
             _ => world.erased.copy(),
         };
-        let mut rig = Self::on(&world, flash, present);
+        let mut rig = Self::on(&world, flash, present, roots);
         rig.acknowledges = flags & 2 == 0;
         rig
     }
 
-    fn on(world: &Rc<World>, flash: Flash, present: Present) -> Self {
+    fn on(world: &Rc<World>, flash: Flash, present: Present, roots: u8) -> Self {
         let clock = Rc::new(Cell::new(1_000));
         let mut rig = Self {
             world: world.clone(),
-            device: boot(&world.people, &world.fixtures, &flash, &clock).unwrap(),
+            device: boot(&world.people, &world.fixtures, roots, &flash, &clock).unwrap(),
             flash,
             trace: Trace::default(),
             clock,
             sessions: Vec::new(),
             present,
+            roots,
+            places: [0, 1, 2, 3].map(Some),
             acknowledges: true,
             next_link: 0,
             mid: 0,
@@ -196,7 +167,13 @@ impl Rig {
         loop {
             self.flash.0.borrow_mut().power_on();
             let world = &self.world;
-            let booted = boot(&world.people, &world.fixtures, &self.flash, &self.clock);
+            let booted = boot(
+                &world.people,
+                &world.fixtures,
+                self.roots,
+                &self.flash,
+                &self.clock,
+            );
             if let Some(device) = booted {
                 self.device = device;
                 self.poll();
@@ -210,11 +187,18 @@ impl Rig {
         cuts
     }
 
+    /// The same, where it knows these peers then.
+    pub(crate) fn reboot_knowing(&mut self, places: [Option<usize>; 4]) -> usize {
+        self.places = places;
+        self.reboot()
+    }
+
     fn open_sessions(&mut self) {
         self.sessions.clear();
         let present = match self.present {
             Present::Two => &[OP, APP][..],
             Present::Three => &[OP, APP, SECOND],
+            Present::Four => &[OP, APP, SECOND, GUEST],
         };
         for peer in present {
             let session = self.session(*peer);
@@ -222,12 +206,30 @@ impl Rig {
         }
     }
 
-    /// A new session of this peer.
+    /// The device knows these peers now, at these places: new ones get a session, and
+    /// those of others are over.
+    pub(crate) fn know(&mut self, places: [Option<usize>; 4]) {
+        let before = core::mem::replace(&mut self.places, places);
+        for (peer, (before, now)) in before.iter().zip(places).enumerate() {
+            if before.is_none() && now.is_some() {
+                self.sessions[peer] = self.session(peer);
+            }
+        }
+    }
+
+    /// A new session of this peer; one that the device does not know has none on the
+    /// other side.
+    pub(crate) fn renew(&mut self, peer: usize) {
+        self.sessions[peer] = self.session(peer);
+    }
+
     fn session(&mut self, peer: usize) -> Session {
         let link = Link::new(self.next_link);
         self.next_link = self.next_link.wrapping_add(1);
         let now = self.clock.get();
-        self.device.preset(now, peer, link.device());
+        if let Some(place) = self.places[peer] {
+            self.device.preset(now, place, link.device());
+        }
         Session {
             from: address(peer),
             seen: BTreeSet::new(),

@@ -1,7 +1,7 @@
 //! Key exchanges: whole ones, damaged ones, and messages with any content that
 //! are encrypted as they should be; at the device, and at the client.
 
-use sealift_oscore::client::{EDHOC_PATH, EdhocPayload, edhoc_post};
+use sealift_oscore::client::EdhocPayload;
 use sealift_oscore::coap::{Code, Header, Kind, Message, Writer, number};
 use sealift_oscore::{ClientContext, ClientHandshake, Identity, MAX_DATAGRAM};
 use std::net::SocketAddr;
@@ -58,7 +58,7 @@ impl Exchanges {
         let which = usize::from(step.arg) % 3;
         let from = address(2 + which % 2);
         match step.op % 9 {
-            RAW => drop(self.post(from, &step.data)),
+            RAW => drop(self.rig.post(from, &step.data)),
             FIRST => self.first(which, from, &step.data),
             THIRD => self.third(which, from, &step.data),
             COMBINED => self.combined(which, from, &step.data),
@@ -68,48 +68,6 @@ impl Exchanges {
             CRAFTED_SECOND => self.crafted_second(which, &step.data),
             _ => self.rig.wait(time(step.arg)),
         }
-    }
-
-    /// Posts a payload; code and payload of the answer.
-    fn post(&mut self, from: SocketAddr, payload: &[u8]) -> Option<(Code, Vec<u8>)> {
-        let mid = self.rig.next_mid();
-        let header = Header {
-            kind: Kind::Confirmable,
-            mid,
-            token: b"e",
-        };
-        let mut request = [0; MAX_DATAGRAM];
-        let length = edhoc_post(header, payload, &mut request).ok()?;
-        let reply = self.rig.deliver(from, &request[..length]);
-        let message = Message::parse(&reply).ok()?;
-        Some((message.code, message.payload.to_vec()))
-    }
-
-    /// The same for a message_1: brings an Echo value back if it is asked to.
-    fn post_first(&mut self, from: SocketAddr, payload: &[u8]) -> Option<(Code, Vec<u8>)> {
-        let answer = self.post(from, payload);
-        if !matches!(answer, Some((Code::UNAUTHORIZED, _))) {
-            return answer;
-        }
-        let (_, asked) = self.rig.sent.last()?.clone();
-        let asked = Message::parse(&asked).ok()?;
-        let mid = self.rig.next_mid();
-        let header = Header {
-            kind: Kind::Confirmable,
-            mid,
-            token: b"e",
-        };
-        let mut request = [0; MAX_DATAGRAM];
-        let mut writer = Writer::message(&mut request, header, Code::POST).ok()?;
-        writer.uri_path(EDHOC_PATH).ok()?;
-        writer
-            .option(number::ECHO, asked.option(number::ECHO)?)
-            .ok()?;
-        writer.payload(payload).ok()?;
-        let length = writer.finish();
-        let reply = self.rig.deliver(from, &request[..length]);
-        let message = Message::parse(&reply).ok()?;
-        Some((message.code, message.payload.to_vec()))
     }
 
     /// The peer of this number: two that the device knows, and one that it
@@ -138,7 +96,7 @@ impl Exchanges {
         let mut payload = client.message_1.to_vec();
         patch(&mut payload, patches);
         let genuine = payload == *client.message_1;
-        match self.post_first(from, &payload) {
+        match self.rig.post_first(from, &payload) {
             Some((Code::CHANGED, message_2)) if genuine => client.message_2 = Some(message_2),
             other => assert!(!genuine, "message_1 refused: {other:?}"),
         }
@@ -162,7 +120,7 @@ impl Exchanges {
         };
         let mut payload = genuine.to_vec();
         patch(&mut payload, patches);
-        let answer = self.post(from, &payload);
+        let answer = self.rig.post(from, &payload);
         let done = answer
             .as_ref()
             .is_some_and(|(code, _)| *code == Code::CHANGED);
@@ -247,13 +205,14 @@ impl Exchanges {
             2 => &[0xf5, 3, 0x80],
             _ => &[0xf5, 0, 2],
         };
-        self.post_first(from, &[head, &[0x58, 0x20], &key, rest].concat());
+        self.rig
+            .post_first(from, &[head, &[0x58, 0x20], &key, rest].concat());
     }
 
     fn crafted_third(&mut self, from: SocketAddr, plaintext: &[u8]) {
         let initiator = Initiator::start(300 + self.steps);
         let payload = [&[0xf5], &initiator.message_1[..]].concat();
-        let Some((Code::CHANGED, message_2)) = self.post_first(from, &payload) else {
+        let Some((Code::CHANGED, message_2)) = self.rig.post_first(from, &payload) else {
             return;
         };
         let world = self.rig.world.clone();
@@ -261,7 +220,7 @@ impl Exchanges {
         let plaintext = &plaintext[..plaintext.len().min(crafted::MAX_PLAINTEXT_3)];
         let third = initiator.message_3(&message_2, device, &world.people.stranger, plaintext);
         if let Some(third) = third {
-            let answer = self.post(from, &third);
+            let answer = self.rig.post(from, &third);
             let done = answer.is_some_and(|(code, _)| code == Code::CHANGED);
             assert!(!done, "took a message_3 without a proof");
         }

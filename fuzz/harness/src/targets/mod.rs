@@ -10,6 +10,7 @@ mod hostcalls;
 pub(crate) mod inner;
 mod pipeline;
 mod store;
+mod trust;
 mod updater;
 #[cfg(feature = "validators")]
 mod validators;
@@ -38,6 +39,8 @@ pub enum Target {
     Updater,
     /// Updates of a whole device, with power cuts and attacks, against a model.
     Pipeline,
+    /// Trust records into a whole device, against a model.
+    Trust,
     /// What a capsule hands to the host, and answers.
     Hostcalls,
     /// Our reading of envelopes against other people's.
@@ -57,6 +60,7 @@ impl Target {
         Self::Store,
         Self::Updater,
         Self::Pipeline,
+        Self::Trust,
         Self::Hostcalls,
         #[cfg(feature = "validators")]
         Self::Validators,
@@ -75,6 +79,7 @@ impl Target {
             Self::Store => "store",
             Self::Updater => "updater",
             Self::Pipeline => "pipeline",
+            Self::Trust => "trust",
             Self::Hostcalls => "hostcalls",
             #[cfg(feature = "validators")]
             Self::Validators => "validators",
@@ -100,6 +105,7 @@ impl Target {
             Self::Store => Trace::of(store::run(input)),
             Self::Updater => updater::run(&script()),
             Self::Pipeline => pipeline::run(&script()),
+            Self::Trust => trust::run(&script()),
             Self::Hostcalls => hostcalls::run(&script()),
             #[cfg(feature = "validators")]
             Self::Validators => validators::run(&script()),
@@ -119,6 +125,7 @@ impl Target {
             Self::OscoreDifferential => seeds::differential(),
             Self::Updater => updater::seeds(),
             Self::Pipeline => pipeline::seeds(),
+            Self::Trust => trust::seeds(),
             Self::Hostcalls => hostcalls::seeds(),
             #[cfg(feature = "validators")]
             Self::Validators => validators::seeds(),

@@ -103,7 +103,13 @@ fn still_runs(rig: &mut Rig) -> bool {
 fn a_job_ends_with_the_deployer_who_started_it() {
     let mut rig = rig();
     let (mut op, mut second) = (rig.op(), rig.second());
-    begins(&mut rig, &mut second, Code::POST, RUN, &job(&endless(), OLD));
+    begins(
+        &mut rig,
+        &mut second,
+        Code::POST,
+        RUN,
+        &job(&endless(), OLD),
+    );
     assert!(still_runs(&mut rig));
     let trust = without(&rig, &rig.second);
     let answer = put(&mut rig, &mut op, &record(&trust, 1), RECORD);
@@ -179,8 +185,7 @@ fn a_call_ends_with_the_translator_of_the_capsule_and_its_caller_is_told() {
     let mut rig = rig();
     rig.install(&slow(), 1);
     let mut app = rig.app();
-    let [one, two] =
-        [(); 2].map(|()| begins(&mut rig, &mut app, Code::GET, "/vm1/path", &[]));
+    let [one, two] = [(); 2].map(|()| begins(&mut rig, &mut app, Code::GET, "/vm1/path", &[]));
     let trust = trusting(&rig, translators(&[NEW], 1));
     takes(&mut rig, &trust, 1);
     assert!(told(&mut rig, &app, &one).is(Refusal::Stopped));

@@ -12,7 +12,7 @@ mod seeds;
 use std::rc::Rc;
 
 use sealift_oscore::coap::{Code, Inner, Kind as MessageKind};
-use sealift_storage::sim::{Model, Operation, Torn};
+use sealift_storage::sim::{Model, Operation};
 use sealift_wire::ComponentStatus;
 
 use super::time;
@@ -127,9 +127,8 @@ impl Pipeline {
             RESTART => self.restart(),
             CUT => {
                 if let [high, low, torn, seed, ..] = step.data[..] {
-                    let at = u64::from(u16::from_be_bytes([high, low]));
-                    let torn = Torn::ALL[usize::from(torn) % 4];
-                    self.rig.flash.0.borrow_mut().cut_at(at, torn, seed.into());
+                    let at = u16::from_be_bytes([high, low]);
+                    self.rig.flash.cut(at, torn, seed);
                 }
                 return;
             }
@@ -263,7 +262,7 @@ impl Pipeline {
 
     /// The device agrees or not, and is what the course says; after a cut, a part of it.
     fn conclude(&mut self, vm: usize, course: Course, reply: &Reply) {
-        if self.rig.flash.0.borrow().is_off() {
+        if self.rig.flash.is_off() {
             self.recover(vm, &course);
             return;
         }
@@ -353,7 +352,7 @@ impl Pipeline {
 
     /// The device says what the models do.
     fn compare(&mut self) {
-        assert!(!self.rig.flash.0.borrow().is_off(), "off by itself");
+        assert!(!self.rig.flash.is_off(), "off by itself");
         let status = self.rig.status();
         for (said, model) in status.components.iter().zip(&self.models) {
             assert!(
