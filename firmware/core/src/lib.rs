@@ -6,8 +6,8 @@
 //! - [`sealift_oscore`] says who asks, or refuses;
 //! - `route` and [`policy`](Policy) say what is asked for, and whether this
 //!   peer may;
-//! - `ota` takes envelopes and payloads into the store, and [`Acceptance`]
-//!   says which signed manifests this device takes;
+//! - `ota` and `install` take envelopes and payloads into the store, and
+//!   [`Acceptance`] says which signed manifests this device takes;
 //! - `trust` puts signed records of whom the device trusts in force;
 //! - `asking` and `workers` have requests wait for capsules, which get slices
 //!   of fuel in turn;
@@ -41,6 +41,7 @@ mod asking;
 mod block;
 mod claim;
 mod device;
+mod install;
 mod ota;
 mod policy;
 mod refuse;

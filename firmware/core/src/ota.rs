@@ -1,20 +1,21 @@
-//! Installing capsules: envelope first, then payload, then activation.
+//! Receiving capsules: whose blocks are taken, and in what order. What is done with them
+//! is in `install`.
 
 use alloc::vec::Vec;
 use core::fmt::Debug;
 
 use embedded_storage::nor_flash::NorFlash;
-use sealift_manifest::{Kind, MAX_HEAD, Manifest, Scan, Verified, scan_head};
+use sealift_manifest::{MAX_HEAD, Scan, scan_head};
 use sealift_oscore::server::SessionId;
-use sealift_storage::{Opened, SlotId, Transfer};
+use sealift_storage::Opened;
 use sealift_wire::Refusal;
 
 use crate::block::Piece;
-use crate::capsule::{self, Host};
+use crate::capsule::Host;
 use crate::claim::Claim;
 use crate::refuse;
 use crate::streams::Streams;
-use crate::supervisor::{Supervisor, TRIES};
+use crate::supervisor::Supervisor;
 
 /// The envelope that is being received.
 ///
@@ -246,193 +247,5 @@ impl Upload {
                 vms.payload_piece(self.vm, peer, piece)
             }
         }
-    }
-}
-
-impl<F, H, const N: usize, const W: usize> Supervisor<F, H, N, W>
-where
-    F: NorFlash<Error: Debug>,
-    H: Host,
-{
-    /// The transfer that is open.
-    fn transfer(&self, vm: usize) -> Result<Transfer, Refusal> {
-        let status = self.store.status(vm);
-        status
-            .and_then(|status| status.transfer)
-            .ok_or(Refusal::NoTransfer)
-    }
-
-    /// Verifies the head of an envelope and opens a transfer for it.
-    /// Where somebody else is sending, it has to be the same one.
-    fn open(&mut self, vm: usize, head: &[u8], elsewhere: bool) -> Result<Opened, Refusal> {
-        let name = self.name(vm);
-        let manifest = self.acceptance.manifest(head, name, Kind::Persistent)?;
-        let other = |open: Transfer| open.digest != manifest.digest;
-        if elsewhere && self.transfer(vm).is_ok_and(other) {
-            return Err(Refusal::OtherTransfer);
-        }
-        let opened = self
-            .store
-            .open_transfer(vm, &manifest, head)
-            .map_err(|error| refuse::store(name, &error))?;
-        let sequence = manifest.sequence_number;
-        log::info!("{name}: envelope with sequence number {sequence}: {opened:?}");
-        Ok(opened)
-    }
-
-    /// Takes a piece of a payload for `vm`, which this peer has sent; activates
-    /// the capsule, or the trust record, with the last.
-    ///
-    /// Bytes that the store has already are passed over, so a sender may start
-    /// over, or go on from a round offset below what was received.
-    pub(crate) fn payload_piece(
-        &mut self,
-        vm: usize,
-        peer: usize,
-        piece: Piece<'_>,
-    ) -> Result<Progress, Refusal> {
-        let name = self.name(vm);
-        let transfer = self.transfer(vm)?;
-        let size = usize::try_from(transfer.size).unwrap_or(usize::MAX);
-        let end = piece.offset.saturating_add(piece.bytes.len());
-        if end > size || (end == size && piece.more) {
-            return Err(refuse::because(name, &Refusal::TooLong, Refusal::TooLong));
-        }
-        let received = usize::try_from(transfer.received).unwrap_or(usize::MAX);
-        let rest = piece.after(received).map_err(|_| Refusal::WrongOffset)?;
-        if !rest.bytes.is_empty() {
-            self.store
-                .write(vm, transfer.received, rest.bytes)
-                .map_err(|error| refuse::store(name, &error))?;
-        }
-        if piece.more {
-            return Ok(Progress::Continue);
-        }
-        if end < size {
-            return Err(refuse::because(
-                name,
-                &Refusal::Truncated,
-                Refusal::Truncated,
-            ));
-        }
-        self.activate(vm, peer)
-    }
-
-    /// Checks the capsule, all from flash, and gives it its trial.
-    fn activate(&mut self, vm: usize, peer: usize) -> Result<Progress, Refusal> {
-        let name = self.name(vm);
-        let transfer = self.transfer(vm)?;
-        let is_trust = vm == N;
-        let begun = match is_trust {
-            true => self.take_trust(transfer.slot, peer),
-            false => self.begin_trial(vm, transfer.slot),
-        };
-        if let Err(refusal) = begun {
-            let open = self.transfer(vm);
-            // These bytes will not become better, unless it was the flash
-            // that could not be read. The running capsule goes on.
-            if refusal != Refusal::Internal
-                && open.is_ok()
-                && let Err(error) = self.store.abort_transfer(vm)
-            {
-                log::error!("{name}: {error:?}");
-            }
-            return Err(refusal);
-        }
-        if is_trust {
-            return Ok(Progress::Trusted);
-        }
-        self.start(vm);
-        Ok(Progress::Activated(transfer.digest))
-    }
-
-    /// What came of the activation of the manifest with this digest, once the
-    /// capsule was started.
-    pub(crate) fn activated(&self, vm: usize, digest: &[u8; 32]) -> Result<(), Refusal> {
-        let active = self.active(vm);
-        if active.is_none_or(|active| active.digest != *digest) {
-            Err(Refusal::InitFailed)
-        } else if !self.is_running(vm) {
-            // The flash failed; the log says where.
-            Err(Refusal::Internal)
-        } else {
-            Ok(())
-        }
-    }
-
-    fn begin_trial(&mut self, vm: usize, slot: SlotId) -> Result<(), Refusal> {
-        let name = self.name(vm);
-        let head = self.head(vm, slot)?;
-        let manifest = self.acceptance.manifest(&head, name, Kind::Persistent)?;
-        self.prove(vm, slot, &manifest)?;
-        self.store
-            .activate(vm, &manifest, TRIES)
-            .map_err(|error| refuse::store(name, &error))
-    }
-
-    /// Checks that the payload in `slot` is what the manifest says, and a
-    /// capsule that could be started; runs nothing of it.
-    fn prove(
-        &mut self,
-        vm: usize,
-        slot: SlotId,
-        manifest: &Verified<Manifest<'_>>,
-    ) -> Result<(), Refusal> {
-        let payload = self.payload(vm, slot, manifest)?;
-        if !self.beside {
-            self.stop(vm);
-        }
-        let checked = capsule::check(manifest, &payload);
-        drop(payload);
-        checked.map_err(|fault| {
-            if !self.beside {
-                self.start(vm);
-            }
-            refuse::because(self.name(vm), &fault, fault.refusal())
-        })
-    }
-
-    /// Confirms the trial of `vm`.
-    pub(crate) fn confirm(&mut self, vm: usize) -> Result<(), Refusal> {
-        let name = self.name(vm);
-        let active = self.active(vm).ok_or(Refusal::NoTrial)?;
-        let head = self.head(vm, active.slot)?;
-        let manifest = self.acceptance.manifest(&head, name, Kind::Persistent)?;
-        self.store
-            .confirm(vm, &manifest)
-            .map_err(|error| refuse::store(name, &error))?;
-        log::info!("{name}: confirmed, sequence number {}", active.sequence);
-        Ok(())
-    }
-
-    /// Puts the previous confirmed capsule of `vm` back.
-    pub(crate) fn rollback(&mut self, vm: usize) -> Result<(), Refusal> {
-        let name = self.name(vm);
-        let previous = self.previous(vm);
-        // Damaged, it would be no improvement. Where there is none, the store
-        // says why.
-        if let Some(previous) = previous {
-            let head = self.head(vm, previous.slot)?;
-            let manifest = self.acceptance.manifest(&head, name, Kind::Persistent)?;
-            self.prove(vm, previous.slot, &manifest)?;
-        }
-        self.store
-            .rollback(vm)
-            .map_err(|error| refuse::store(name, &error))?;
-        log::info!("{name}: rolled back by request");
-        self.start(vm);
-        Ok(())
-    }
-
-    /// Stops the capsule of `vm` and empties its slots.
-    pub(crate) fn remove(&mut self, vm: usize) -> Result<(), Refusal> {
-        let name = self.name(vm);
-        self.stop(vm);
-        self.forget(vm);
-        self.store
-            .remove(vm)
-            .map_err(|error| refuse::store(name, &error))?;
-        log::info!("{name}: removed");
-        Ok(())
     }
 }

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::fmt::Debug;
 
 use embedded_storage::nor_flash::NorFlash;
-use sealift_manifest::{MAX_HEAD, Manifest, Payload, Verified};
+use sealift_manifest::{Kind, MAX_HEAD, Manifest, Payload, Verified};
 use sealift_storage::SlotId;
 use sealift_wire::Refusal;
 
@@ -75,5 +75,23 @@ where
             .len();
         buffer.truncate(length);
         Ok(buffer)
+    }
+
+    /// Whether what is active in `vm` may be: it was once, and then a trust record
+    /// came, or damage to one. The same manifest again, signed by others, does not
+    /// help: its number is used up.
+    pub(crate) fn still_counts(&mut self, vm: usize) -> bool {
+        if vm == N {
+            return self.has_trust();
+        }
+        let name = self.name(vm);
+        let Some(active) = self.active(vm) else {
+            return false;
+        };
+        let head = self.head(vm, active.slot);
+        head.is_ok_and(|head| {
+            let manifest = self.acceptance.manifest(&head, name, Kind::Persistent);
+            manifest.is_ok()
+        })
     }
 }

@@ -32,11 +32,16 @@
 //!   what one works on comes to its end, and nobody gets the answer. A transfer
 //!   that such a peer began stays open, and who is known may go on with it.
 //!
+//! The signatures of an envelope are not part of its manifest. A transfer that goes on
+//! with the same manifest and other signatures begins anew, so that what is in the slot in
+//! the end is what was asked for. A capsule that was stopped can come again only with a
+//! higher number, also if enough have signed it now.
+//!
 //! # When the record in force is damaged
 //!
 //! Not the one before it, nor the provisioned keys, which may be revoked: then
 //! nobody may sign capsules, and none runs. The provisioned peers can send a
-//! newer record.
+//! newer record; the same one again is refused.
 
 use core::fmt::Debug;
 

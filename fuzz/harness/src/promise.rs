@@ -3,9 +3,16 @@
 use ed25519_compact::{KeyPair, Seed};
 use sealift_engine::{DEFAULT_CLASS_ID, DEFAULT_VENDOR_ID, HOST};
 use sealift_manifest::{Grants, InvokeSpec, Kind, ManifestSpec, PublicKey};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 
 /// The numbers of the device's root keys.
 pub(crate) const ROOTS: [u8; 2] = [9, 10];
+
+thread_local! {
+    static PAIRS: RefCell<BTreeMap<u8, (KeyPair, PublicKey)>> =
+        const { RefCell::new(BTreeMap::new()) };
+}
 
 /// A FAKE key. Everybody can make signatures with it.
 #[must_use]
@@ -15,7 +22,17 @@ pub fn fake_key() -> KeyPair {
 
 /// Another one, of this number.
 pub(crate) fn key(number: u8) -> KeyPair {
-    KeyPair::from_seed(Seed::new([number; 32]))
+    pair(number).0
+}
+
+/// Both halves. Each takes a multiplication on the curve, and there are many inputs.
+fn pair(number: u8) -> (KeyPair, PublicKey) {
+    let make = || {
+        let pair = KeyPair::from_seed(Seed::new([number; 32]));
+        let public = PublicKey::from_bytes(&pair.pk).expect("a key");
+        (pair, public)
+    };
+    PAIRS.with_borrow_mut(|pairs| pairs.entry(number).or_insert_with(make).clone())
 }
 
 /// The public half of the first one, for a device to trust.
@@ -26,7 +43,7 @@ pub fn anchor() -> PublicKey {
 
 /// The public half of the one of this number.
 pub(crate) fn public_key(number: u8) -> PublicKey {
-    PublicKey::from_bytes(&key(number).pk).expect("a key")
+    pair(number).1
 }
 
 /// A manifest that a device here takes, without grants, for this payload.

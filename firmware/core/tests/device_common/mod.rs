@@ -40,7 +40,7 @@ pub(crate) const COUNTER: (usize, usize) = {
     let components = (2 + 2 * SLOT_PAGES as usize) * 2;
     (components * PAGE, (components + 2) * PAGE)
 };
-const LAYOUT: Layout<2> = Layout::new(0, SLOT_PAGES, ["vm1", "vm2"])
+pub(crate) const LAYOUT: Layout<2> = Layout::new(0, SLOT_PAGES, ["vm1", "vm2"])
     .with_counter()
     .with_trust();
 

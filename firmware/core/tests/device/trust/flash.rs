@@ -1,14 +1,16 @@
 //! Power cuts and damage: the record in force is the old one, the new one or none.
 
+use sealift_core::Trust;
 use sealift_oscore::coap::Code;
 use sealift_storage::sim::Torn;
+use sealift_storage::{Phase, Store};
 use sealift_wire::Refusal;
 
 use super::{
-    NEW, OLD, RECORD, VM1, capsule, installs, number, put, record, rig, takes, translators,
-    trusting,
+    NEW, OLD, RECORD, VM1, capsule, installs, number, put, record, refuses, rig, takes,
+    translators, trusting,
 };
-use crate::device_common::{Rig, answering};
+use crate::device_common::{LAYOUT, Rig, WORD, answering};
 
 #[test]
 fn a_damaged_record_is_not_the_one_before_it() {
@@ -86,4 +88,99 @@ fn a_power_cut_leaves_the_old_record_or_the_new_one() {
     }
     println!("{olds} left the old record, {news} the new one");
     assert!(olds > 10 && news > 10);
+}
+
+/// Rigs on which the power was cut at the very end of taking the second record, so that
+/// it is in force and the store still has it on trial; and that record.
+fn on_trial() -> Vec<(Rig, Trust)> {
+    let taken = |cut: Option<u64>| {
+        let mut rig = rig();
+        let first = trusting(&rig, translators(&[OLD], 1));
+        let second = trusting(&rig, translators(&[NEW], 1));
+        takes(&mut rig, &first, 1);
+        let mut op = rig.op();
+        let before = rig.flash.0.borrow().steps();
+        if let Some(step) = cut {
+            rig.flash.0.borrow_mut().cut_at(step, Torn::Old, 0);
+        }
+        let _ = rig.put(&mut op, RECORD, &record(&second, 2));
+        let steps = rig.flash.0.borrow().steps() - before;
+        (rig, second, steps)
+    };
+    let (.., steps) = taken(None);
+    let cut = |before_the_end| taken(Some(steps - before_the_end));
+    let cut = (1..200).step_by(13).map(cut);
+    let cut = cut.filter(|(rig, ..)| is_on_trial(rig));
+    let cut: Vec<_> = cut.map(|(rig, second, _)| (rig, second)).collect();
+    assert!(cut.len() > 1, "no cut before the last write");
+    cut
+}
+
+/// Whether the store has the second record on trial, as it is found at the next start.
+fn is_on_trial(rig: &Rig) -> bool {
+    let mut flash = rig.flash.0.borrow().clone();
+    flash.power_on();
+    let store = Store::<_, 2, WORD>::mount(flash, LAYOUT).unwrap();
+    let active = store.status(2).unwrap().active.unwrap();
+    active.sequence == 2 && active.phase != Phase::Confirmed
+}
+
+#[test]
+fn a_record_that_is_in_force_but_for_its_last_write_keeps_no_newer_one_out() {
+    for (mut rig, second) in on_trial() {
+        assert!(rig.flash.0.borrow().is_off());
+        rig.reboot();
+        assert_eq!(number(&mut rig), Some(2));
+        takes(&mut rig, &second, 3);
+    }
+}
+
+#[test]
+fn nor_does_it_if_it_is_damaged_and_the_one_before_does_not_come_back() {
+    for (mut rig, second) in on_trial() {
+        rig.flash.0.borrow_mut().power_on();
+        damage(&rig, &second.encode().unwrap());
+        for _ in 0..2 {
+            rig.reboot();
+            assert_eq!(number(&mut rig), Some(2));
+            let mut op = rig.op();
+            let old = put(&mut rig, &mut op, &capsule(&answering("x"), 1, &[OLD]), VM1);
+            assert!(old.is(Refusal::Untrusted), "{old:?}");
+        }
+        takes(&mut rig, &second, 3);
+        let mut op = rig.op();
+        installs(&mut rig, &mut op, "new", 1, NEW);
+    }
+}
+
+#[test]
+fn the_record_again_does_not_heal_a_damaged_one_and_says_so() {
+    let mut rig = rig();
+    let trust = trusting(&rig, translators(&[NEW], 1));
+    takes(&mut rig, &trust, 1);
+    damage(&rig, &trust.encode().unwrap());
+    rig.reboot();
+    refuses(&mut rig, &record(&trust, 1), Refusal::OldSequence);
+    takes(&mut rig, &trust, 2);
+}
+
+#[test]
+fn a_read_that_fails_stops_no_capsule() {
+    let mut taken = 0;
+    for reads in 0..400 {
+        let mut rig = rig();
+        rig.install(&answering("old"), 1);
+        let trust = trusting(&rig, translators(&[OLD, NEW], 1));
+        let mut op = rig.op();
+        rig.flash.1.set(Some(reads));
+        let answer = rig.put(&mut op, RECORD, &record(&trust, 1)).unwrap();
+        let failed = rig.flash.1.take().is_none();
+        taken += u32::from(failed && answer.code == Code::CHANGED);
+        rig.asks("old");
+        assert_eq!(rig.status().starts, Some(1), "after {reads} reads");
+        if !failed {
+            break;
+        }
+    }
+    assert!(taken > 0, "none failed while capsules were looked at");
 }

@@ -3,11 +3,11 @@
 
 use sealift_core::{Keys, Roles, Trust};
 use sealift_oscore::coap::Code;
-use sealift_wire::Refusal;
+use sealift_wire::{ComponentStatus, Refusal};
 
 use super::{
-    NEW, OLD, RECORD, ROOT, VM1, capsule, newcomer, put, record, refuses, rig, scoped, session,
-    signed, spec, takes, translators, trusting,
+    NEW, OLD, RECORD, ROOT, VM1, capsule, detached_record, newcomer, put, record, refuses, rig,
+    scoped, session, signed, spec, takes, translators, trusting,
 };
 use crate::device_common::answering;
 
@@ -96,6 +96,10 @@ fn a_record_that_locks_somebody_out_is_refused() {
         let envelope = signed(&spec(content, 20), &[ROOT], content);
         refuses(&mut rig, &envelope, Refusal::NotARecord);
     }
+    let mut op = rig.op();
+    let answer = rig.simple(&mut op, Code::GET, RECORD);
+    let status = ComponentStatus::from_cbor(&answer.payload).unwrap();
+    assert_eq!(status.transfer, None);
     // None of them has used a number up.
     takes(&mut rig, &with(translators(&[NEW], 1)), 1);
 }
@@ -152,4 +156,53 @@ fn a_number_that_uses_the_others_up_is_refused() {
     refuses(&mut rig, &record(&trust, 2 * FAR + 1), Refusal::LockOut);
     takes(&mut rig, &trust, 2 * FAR);
     takes(&mut rig, &trust, 2 * FAR + 1);
+}
+
+/// Places are kept for whoever uses them, by the peer's place in the record.
+#[test]
+fn whoever_stays_can_send_at_once_though_it_is_counted_anew() {
+    let mut rig = rig();
+    let (mut op, mut second) = (rig.op(), rig.second());
+    let update = capsule(&answering("new"), 1, &[OLD]);
+    let job = vec![0; 3000];
+    // The second one begins an envelope, the first one another, and a job.
+    for session in [&mut second, &mut op] {
+        rig.pass(30_000);
+        for num in 0..2 {
+            let begun = rig.piece(session, Code::PUT, VM1, num, &update);
+            assert_eq!(begun.code, Code::CONTINUE, "{begun:?}");
+        }
+    }
+    let begun = rig.piece(&mut op, Code::POST, "/vm-run", 0, &job);
+    assert_eq!(begun.code, Code::CONTINUE, "{begun:?}");
+    let mut trust = trusting(&rig, translators(&[OLD], 1));
+    trust.peers.rotate_left(1);
+    let answer = rig.put(&mut op, RECORD, &record(&trust, 1)).unwrap();
+    assert_eq!(answer.code, Code::CHANGED, "{answer:?}");
+    let other = capsule(&answering("other"), 2, &[OLD]);
+    for (code, path, body) in [(Code::PUT, VM1, &other), (Code::POST, "/vm-run", &job)] {
+        let begun = rig.piece(&mut op, code, path, 0, body);
+        assert_eq!(begun.code, Code::CONTINUE, "{path}: {begun:?}");
+    }
+}
+
+#[test]
+fn nor_does_an_envelope_that_is_begun_meanwhile_keep_its_own_sender_out() {
+    let mut rig = rig();
+    let (mut op, mut second) = (rig.op(), rig.second());
+    let mut trust = trusting(&rig, translators(&[OLD], 1));
+    trust.peers.rotate_left(1);
+    let content = trust.encode().unwrap();
+    let envelope = detached_record(&content, 1);
+    assert_eq!(
+        put(&mut rig, &mut op, &envelope, RECORD).code,
+        Code::CHANGED
+    );
+    let update = capsule(&answering("new"), 1, &[OLD]);
+    let begun = rig.piece(&mut second, Code::PUT, VM1, 0, &update);
+    assert_eq!(begun.code, Code::CONTINUE, "{begun:?}");
+    let answer = put(&mut rig, &mut op, &content, &format!("{RECORD}/payload"));
+    assert_eq!(answer.code, Code::CHANGED, "{answer:?}");
+    let begun = rig.piece(&mut second, Code::PUT, VM1, 0, &update);
+    assert_eq!(begun.code, Code::CONTINUE, "{begun:?}");
 }

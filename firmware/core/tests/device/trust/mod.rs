@@ -119,6 +119,12 @@ fn record(trust: &Trust, sequence: u64) -> Vec<u8> {
     signed(&spec(&content, sequence), &[ROOT], &content)
 }
 
+/// The envelope of a record with this content, without it.
+fn detached_record(content: &[u8], sequence: u64) -> Vec<u8> {
+    let root = pair(ROOT);
+    build_envelope(&spec(content, sequence), &[&root], None, None).unwrap()
+}
+
 /// The envelope of a capsule for vm1, signed by these keys.
 fn capsule(capsule: &Capsule, sequence: u64, keys: &[u8]) -> Vec<u8> {
     let spec = respecified(capsule, sequence, |_| {});

@@ -97,3 +97,36 @@ fn sessions_of_revoked_peers_end_and_the_others_go_on() {
     let answer = put(&mut rig, &mut op, &capsule(&answering("x"), 1, &[OLD]), VM1);
     assert_eq!(answer.code, Code::CHANGED);
 }
+
+#[test]
+fn a_transfer_that_others_have_signed_meanwhile_begins_anew() {
+    let mut rig = rig();
+    let mut op = rig.op();
+    let old = capsule(&answering("same"), 1, &[OLD]);
+    rig.piece(&mut op, Code::PUT, VM1, 0, &old);
+    let trust = trusting(&rig, translators(&[OLD, NEW], 2));
+    takes(&mut rig, &trust, 1);
+    let mut op = rig.op();
+    // The same manifest, and one signature more.
+    let both = capsule(&answering("same"), 1, &[OLD, NEW]);
+    let answer = put(&mut rig, &mut op, &both, VM1);
+    assert_eq!(answer.code, Code::CHANGED, "{answer:?}");
+    rig.asks("same");
+}
+
+#[test]
+fn a_capsule_that_was_stopped_is_not_said_to_be_installed_already() {
+    let mut rig = rig();
+    rig.install(&answering("same"), 1);
+    let trust = trusting(&rig, translators(&[OLD, NEW], 2));
+    takes(&mut rig, &trust, 1);
+    let mut op = rig.op();
+    let both = capsule(&answering("same"), 1, &[OLD, NEW]);
+    let answer = put(&mut rig, &mut op, &both, VM1);
+    assert!(answer.is(Refusal::OldSequence), "{answer:?}");
+    // With a number of its own it is.
+    let both = capsule(&answering("same"), 2, &[OLD, NEW]);
+    let answer = put(&mut rig, &mut op, &both, VM1);
+    assert_eq!(answer.code, Code::CHANGED, "{answer:?}");
+    rig.asks("same");
+}

@@ -3,13 +3,13 @@
 use sealift_core::Roles;
 use sealift_oscore::coap::{Code, Header, Inner, Kind, Message};
 use sealift_oscore::{Identity, MAX_DATAGRAM};
-use sealift_wire::{DeviceStatus, Phase};
+use sealift_wire::{ComponentStatus, DeviceStatus, Phase};
 
 use super::Trusting;
 use super::model::Content;
 use super::people::{PRESENT, STRANGER};
 use super::record::Record;
-use crate::rig::{address, request};
+use crate::rig::{Reply, address, request};
 
 impl Trusting {
     /// The device says what the model does, and runs nothing that is not trusted.
@@ -21,6 +21,7 @@ impl Trusting {
         let who = self.somebody(Roles::DEPLOY.and(Roles::OBSERVE));
         let status = self.rig.status_for(who);
         assert_eq!(status.trust, Some(self.now.number));
+        self.check_record(who);
         for (vm, said) in status.components.iter().enumerate() {
             let runs = said.sequence.filter(|_| said.running);
             if let Some(number) = runs {
@@ -30,6 +31,21 @@ impl Trusting {
                 );
             }
             self.runs[vm] = runs;
+        }
+    }
+
+    /// There is a record in force, if there is one; a damaged one is not.
+    fn check_record(&mut self, who: usize) {
+        let reply = self.ask(who, &request(Code::GET, "vm-control/trust"));
+        let Reply::Protected(plaintext) = &reply else {
+            panic!("{reply:?}");
+        };
+        let inner = Inner::parse(plaintext).unwrap();
+        let said = ComponentStatus::from_cbor(inner.payload).unwrap();
+        assert_eq!(said.highest, self.now.number, "{said:?}");
+        assert_eq!(said.running, !self.now.stored.is_empty(), "{said:?}");
+        if said.running {
+            assert_eq!(said.sequence, Some(self.now.number), "{said:?}");
         }
     }
 
@@ -87,6 +103,7 @@ impl Trusting {
 
     fn exchange(&mut self, who: usize) -> Option<sealift_oscore::ClientContext> {
         self.exchanges += 1;
+        self.proven = self.taken;
         let world = self.rig.world.clone();
         let people = &world.people;
         let person: &Identity = people.known.get(who).unwrap_or(&people.stranger);
@@ -123,7 +140,9 @@ impl Trusting {
         self.rig.settle();
         self.probe();
         let who = self.somebody(Roles::DEPLOY);
-        self.connect(who);
+        if self.taken > self.proven {
+            self.connect(who);
+        }
         let status = self.rig.status_for(who);
         if status.components[1].phase != Phase::Trial {
             for bit in 0..5 {

@@ -70,6 +70,8 @@ struct Trusting {
     /// The numbers of the capsules that run.
     runs: [Option<u64>; COMPONENTS],
     exchanges: u64,
+    /// How many records were taken before the last key exchange.
+    proven: usize,
 }
 
 pub(super) fn run(script: &Script) -> Trace {
@@ -86,6 +88,7 @@ pub(super) fn run(script: &Script) -> Trace {
         signed: Default::default(),
         runs: [None; COMPONENTS],
         exchanges: 0,
+        proven: 0,
     };
     for step in &script.steps {
         trusting.act(step);
@@ -183,9 +186,8 @@ impl Trusting {
             assert_eq!(taken, good && record.intact.1, "{reply:?}, {record:?}");
         }
         let done = code(&reply) == Some(Code::VALID);
-        if done || !self.now.stored.is_empty() {
-            assert_eq!(done, heard && same, "{reply:?}, {record:?}");
-        }
+        let in_force = same && !self.now.stored.is_empty();
+        assert_eq!(done, heard && in_force, "{reply:?}, {record:?}");
         if taken {
             self.commit(record);
         }

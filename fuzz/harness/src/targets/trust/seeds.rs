@@ -116,11 +116,12 @@ pub(crate) fn seeds() -> Vec<(String, Script)> {
         steps
     });
     seed("same-sender-other-place", {
+        let other = Step::new(PUSH, 4 | OP as u8, &[ONE, 1, 2]);
         let turned = among(&[(USE, APP), (OBSERVE, GUEST), (DEPLOY, SECOND), (DEPLOY, OP)]);
         vec![
             push(OP, ONE, 1),
             record(OP, &turned),
-            push(OP, ONE, 1),
+            other,
             push(SECOND, ONE, 1),
         ]
     });

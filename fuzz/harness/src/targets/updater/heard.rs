@@ -95,7 +95,7 @@ impl Heard {
     }
 
     /// Whether the answers to the last requests, which are for this, make up a body
-    /// that `is_it`.
+    /// that `is_it`: each block where the one before it ended.
     pub(super) fn answered(
         &self,
         code: Code,
@@ -103,13 +103,18 @@ impl Heard {
         is_it: impl Fn(&[u8]) -> bool,
     ) -> bool {
         let mut body = Vec::new();
+        // Where the blocks say that they are, and how far they are from the end.
+        let mut blocks = Vec::new();
         for asked in self.0.iter().rev() {
             if !asked.is(code, path) {
                 return false;
             }
             if let Some(inner) = asked.agreed() {
                 body.splice(0..0, inner.payload.iter().copied());
-                if is_it(&body) {
+                let block = inner.block2().ok().flatten();
+                blocks.push((block.map_or(0, BlockOption::offset), body.len()));
+                let follows = |(at, to_end): &(usize, usize)| at + to_end == body.len();
+                if is_it(&body) && blocks.iter().all(follows) {
                     return true;
                 }
             }
