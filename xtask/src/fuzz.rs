@@ -47,7 +47,7 @@ pub(crate) const SMOKE: [(&str, u32); 11] = [
     ("store", 2_000),
     ("updater", 2_000),
     ("pipeline", 300),
-    ("trust", 300),
+    ("trust", 200),
     ("hostcalls", 3_000),
     ("validators", 10_000),
 ];
