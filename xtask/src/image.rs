@@ -153,6 +153,22 @@ pub(crate) fn for_ariel() -> Result<()> {
 impl Image {
     /// Builds it, and leaves it in `target/images`.
     pub(crate) fn build(&self) -> Result<()> {
+        self.build_to(&self.file(), &[])
+    }
+
+    /// The same without capsules that run once, in a file of its own.
+    pub(crate) fn build_persistent(&self) -> Result<PathBuf> {
+        let file = self.file().with_added_extension("persistent");
+        self.build_to(&file, &["--no-default-features"])?;
+        Ok(file)
+    }
+
+    /// Where the image is once it is built.
+    pub(crate) fn file(&self) -> PathBuf {
+        target().join("images").join(self.package)
+    }
+
+    fn build_to(&self, file: &Path, options: &[&str]) -> Result<()> {
         if let Some(Emulator {
             debian, program, ..
         }) = self.emulator
@@ -163,6 +179,7 @@ impl Image {
         setup::rust_source()?;
         say(&format!("building {} for {}", self.package, self.target));
         let mut command = self.command(&folder(), &[])?;
+        command.args(options);
         // Of an image that is shipped, the board's own crates are compiled by the
         // compiler itself; clippy by itself would have to go over all of the rest.
         if build::is_for_tests() {
@@ -173,9 +190,10 @@ impl Image {
             .join(self.target)
             .join("release")
             .join(self.package);
-        let images = target().join("images");
-        std::fs::create_dir_all(&images).context("cannot make target/images")?;
-        std::fs::copy(&built, images.join(self.package))
+        if let Some(images) = file.parent() {
+            std::fs::create_dir_all(images).context("cannot make target/images")?;
+        }
+        std::fs::copy(&built, file)
             .with_context(|| format!("{} was not built", built.display()))?;
         Ok(())
     }
@@ -186,10 +204,11 @@ impl Image {
         // The standard library is built with it, for size, and a panic is
         // nothing but an undefined instruction, which has no place in a source
         // file: that takes a fifth off the image. Functions that are the same
-        // are there once. All but the last are unstable options, which the
-        // pinned stable compiler takes with RUSTC_BOOTSTRAP.
+        // are there once; `{:?}` prints nothing, as the log has no use for it. All
+        // but the last are unstable options, which the pinned stable compiler takes
+        // with RUSTC_BOOTSTRAP.
         let mut rustflags = "'-Zunstable-options', '-Cpanic=immediate-abort', \
-            '-Zlocation-detail=none', '-Clink-arg=--icf=all'"
+            '-Zlocation-detail=none', '-Zfmt-debug=none', '-Clink-arg=--icf=all'"
             .to_owned();
         for flag in flags {
             rustflags += &format!(", {flag:?}");

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use testbed::{Board, Code, Device, RawPeer, Sign, Workshop};
 
 use crate::image::Image;
-use crate::run::{root, say, target};
+use crate::run::{root, say};
 use crate::{build, bytes, floats, image};
 
 /// Requests to a capsule after which memory is looked at.
@@ -28,6 +28,8 @@ struct Ceilings {
     /// Static, heap and stack at their highest; for a real board, which nothing
     /// runs here, static alone.
     ram: u64,
+    /// As `flash`, of the image without capsules that run once.
+    persistent: Option<u64>,
 }
 
 /// What lies where in an image, in bytes.
@@ -40,6 +42,12 @@ struct Sections {
     zero: u64,
     /// Of `zero`, the memory that the heap is given.
     heap: u64,
+}
+
+impl Sections {
+    const fn flash(&self) -> u64 {
+        self.code + self.constants + self.initialised
+    }
 }
 
 /// Heap and stack at their highest so far.
@@ -74,7 +82,7 @@ pub(crate) fn held(image: &Image) -> Result<()> {
     let text = fs::read_to_string(&ceilings)
         .with_context(|| format!("cannot read {}", ceilings.display()))?;
     let ceilings: Ceilings = toml::from_str(&text)?;
-    let bytes = fs::read(target().join("images").join(image.package))?;
+    let bytes = fs::read(image.file())?;
     let file = object::File::parse(&*bytes)?;
     if file.architecture() == object::Architecture::Arm {
         floats::stay_where_they_are(&file)?;
@@ -88,7 +96,7 @@ pub(crate) fn held(image: &Image) -> Result<()> {
         None => Vec::new(),
     };
 
-    let flash = sections.code + sections.constants + sections.initialised;
+    let flash = sections.flash();
     let fixed = sections.initialised + sections.zero - sections.heap;
     bytes::print(&file);
     println!("{} bytes of code", sections.code);
@@ -104,6 +112,12 @@ pub(crate) fn held(image: &Image) -> Result<()> {
     println!("{ram} of RAM; the ceiling is {}", ceilings.ram);
     ensure!(flash <= ceilings.flash, "more flash than the ceiling");
     ensure!(ram <= ceilings.ram, "more RAM than the ceiling");
+    if let Some(ceiling) = ceilings.persistent {
+        let bytes = fs::read(image.build_persistent()?)?;
+        let flash = self::sections(&object::File::parse(&*bytes)?, &image.ram)?.flash();
+        println!("{flash} of flash without capsules that run once; the ceiling is {ceiling}");
+        ensure!(flash <= ceiling, "more flash than the ceiling");
+    }
     Ok(())
 }
 
