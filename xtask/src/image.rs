@@ -153,22 +153,17 @@ pub(crate) fn for_ariel() -> Result<()> {
 impl Image {
     /// Builds it, and leaves it in `target/images`.
     pub(crate) fn build(&self) -> Result<()> {
-        self.build_to(&self.file(), &[])
+        self.build_to(&images(), &[])
     }
 
-    /// The same without capsules that run once, in a file of its own.
+    /// The same without capsules that run once; the folder that it is in.
     pub(crate) fn build_persistent(&self) -> Result<PathBuf> {
-        let file = self.file().with_added_extension("persistent");
-        self.build_to(&file, &["--no-default-features"])?;
-        Ok(file)
+        let folder = images().join("persistent");
+        self.build_to(&folder, &["--no-default-features"])?;
+        Ok(folder)
     }
 
-    /// Where the image is once it is built.
-    pub(crate) fn file(&self) -> PathBuf {
-        target().join("images").join(self.package)
-    }
-
-    fn build_to(&self, file: &Path, options: &[&str]) -> Result<()> {
+    fn build_to(&self, images: &Path, options: &[&str]) -> Result<()> {
         if let Some(Emulator {
             debian, program, ..
         }) = self.emulator
@@ -190,10 +185,8 @@ impl Image {
             .join(self.target)
             .join("release")
             .join(self.package);
-        if let Some(images) = file.parent() {
-            std::fs::create_dir_all(images).context("cannot make target/images")?;
-        }
-        std::fs::copy(&built, file)
+        std::fs::create_dir_all(images).context("cannot make target/images")?;
+        std::fs::copy(&built, images.join(self.package))
             .with_context(|| format!("{} was not built", built.display()))?;
         Ok(())
     }
@@ -276,6 +269,11 @@ impl Image {
             .arg(folder);
         cargo
     }
+}
+
+/// Where images are once they are built.
+pub(crate) fn images() -> PathBuf {
+    target().join("images")
 }
 
 /// Where boards are built.
