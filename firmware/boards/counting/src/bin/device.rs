@@ -1,0 +1,234 @@
+//! The device of the boards, but for its network: datagrams come from the host. Tasks:
+//!
+//! | | |
+//! |---|---|
+//! | `w` | writes to the flash, at this address |
+//! | `b` | starts the device at this time, in milliseconds, and lets it come to rest |
+//! | `d` | hands it a datagram at this time, of the host with the number of the first byte, and lets it come to rest; the last datagram that it sent |
+//! | `s` | verifies an Ed25519 signature: key, signature, message |
+//! | `h` | SHA-256 |
+//! | `e` | verifies the head of an envelope, behind the translator's key |
+
+#![no_std]
+#![no_main]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+use alloc::vec::Vec;
+use core::net::{Ipv4Addr, SocketAddr};
+
+use embedded_storage::nor_flash::NorFlash;
+use rand_chacha::ChaCha20Rng;
+use rand_core::{RngCore, SeedableRng};
+use sealift_core::capsule::{Category, Reading, Unavailable};
+use sealift_core::{Device, Limits, Step};
+use sealift_counting::{Flash, Host, Task, WORD, clock, counted, start};
+use sealift_manifest::{PublicKey, verify};
+use sealift_mcu::{BoardHost, Plan, Services};
+use sealift_oscore::MAX_DATAGRAM;
+use sha2::{Digest, Sha256};
+use static_cell::ConstStaticCell;
+
+/// What the boards have: see their `main.rs`.
+const NAMES: [&str; 2] = ["vm1", "vm2"];
+const SLOT_PAGES: u16 = 32;
+const SESSIONS: usize = 4;
+const LIMITS: Limits = Limits {
+    memory: 64 * 1024,
+    stack: 16 * 1024,
+    fuel: 100_000_000,
+};
+const JOB_LIMIT: usize = 24 * 1024;
+const TIME_LIMIT_MS: u64 = 60_000;
+const SESSION_IDLE_MS: u64 = 24 * 60 * 60 * 1000;
+
+/// Polls after which a device should have come to rest.
+const MAX_POLLS: u32 = 1_000_000;
+/// The longest content of a task, in bytes.
+const LONGEST: usize = 8192;
+
+type Counted = Device<Flash, ChaCha20Rng, BoardHost<Room>, { NAMES.len() }, WORD, SESSIONS>;
+
+#[cfg_attr(target_arch = "arm", cortex_m_rt::entry)]
+#[cfg_attr(target_arch = "riscv32", riscv_rt::entry)]
+fn main() -> ! {
+    static TASK: ConstStaticCell<[u8; LONGEST]> = ConstStaticCell::new([0; LONGEST]);
+    static SENT: ConstStaticCell<Sent> = ConstStaticCell::new(Sent::NOTHING);
+    start();
+    let host = Host::connect();
+    let buffer = TASK.take();
+    let sent = SENT.take();
+    let mut flash = Flash::default();
+    let erased = flash.erase(0, flash_end(&flash));
+    assert!(erased.is_ok());
+    let mut device = None;
+    loop {
+        let Task {
+            kind,
+            number,
+            content,
+        } = host.next(buffer);
+        let mut digest = [0; 32];
+        let (answer, instructions): (&[u8], u64) = match kind {
+            b'w' => {
+                let written = flash.write(number as u32, content);
+                assert!(written.is_ok());
+                (&[], 0)
+            }
+            b'b' => {
+                clock::set(number);
+                device = None;
+                let (started, instructions) = counted(|| {
+                    let mut started = boot(&flash);
+                    rest(&mut started, number, sent);
+                    started
+                });
+                device = Some(started);
+                (sent.last(), instructions)
+            }
+            b'd' => {
+                clock::set(number);
+                let (Some(device), Some((from, datagram))) =
+                    (device.as_mut(), content.split_first())
+                else {
+                    panic!()
+                };
+                let from = SocketAddr::from((Ipv4Addr::new(192, 0, 2, *from), 5000));
+                let ((), instructions) = counted(|| take(device, number, from, datagram, sent));
+                (sent.last(), instructions)
+            }
+            b's' => {
+                let (good, instructions) = counted(|| signature(content));
+                assert!(good);
+                (&[], instructions)
+            }
+            b'h' => {
+                let ((), instructions) = counted(|| digest = Sha256::digest(content).into());
+                (&digest, instructions)
+            }
+            b'e' => {
+                let (good, instructions) = counted(|| envelope(content));
+                assert!(good);
+                (&[], instructions)
+            }
+            _ => panic!(),
+        };
+        host.answer(instructions, answer);
+    }
+}
+
+fn flash_end(flash: &impl NorFlash) -> u32 {
+    u32::try_from(flash.capacity()).unwrap_or_default()
+}
+
+/// As the boards do it; what is random is the same each time.
+#[inline(never)]
+fn boot(flash: &Flash) -> Counted {
+    let plan = Plan {
+        subject: "sealift-qemu",
+        names: NAMES,
+        slot_pages: SLOT_PAGES,
+        base: 0,
+        mapping: Some(flash.mapping()),
+        limits: LIMITS,
+        job_limit: JOB_LIMIT,
+        time_limit: TIME_LIMIT_MS,
+        session_idle: SESSION_IDLE_MS,
+    };
+    let host = BoardHost::new(Room {
+        rng: ChaCha20Rng::from_seed([1; 32]),
+    });
+    let rng = ChaCha20Rng::from_seed([2; 32]);
+    match sealift_mcu::start(plan, flash.clone(), rng, host) {
+        Ok(device) => device,
+        Err(_) => panic!(),
+    }
+}
+
+/// What the device has sent.
+struct Sent {
+    at_once: [u8; MAX_DATAGRAM],
+    later: [u8; MAX_DATAGRAM],
+    scratch: [u8; MAX_DATAGRAM],
+    at_once_length: usize,
+    later_length: usize,
+}
+
+impl Sent {
+    const NOTHING: Self = Self {
+        at_once: [0; MAX_DATAGRAM],
+        later: [0; MAX_DATAGRAM],
+        scratch: [0; MAX_DATAGRAM],
+        at_once_length: 0,
+        later_length: 0,
+    };
+
+    /// The last datagram, empty if there was none.
+    fn last(&self) -> &[u8] {
+        let later = self.later.get(..self.later_length).unwrap_or_default();
+        match later.is_empty() {
+            false => later,
+            true => self.at_once.get(..self.at_once_length).unwrap_or_default(),
+        }
+    }
+}
+
+fn take(device: &mut Counted, now: u64, from: SocketAddr, datagram: &[u8], sent: &mut Sent) {
+    sent.at_once_length = device.handle_datagram(now, from, datagram, &mut sent.at_once);
+    let at_once = sent.at_once_length;
+    rest(device, now, sent);
+    sent.at_once_length = at_once;
+}
+
+/// Polls until there is nothing to do.
+fn rest(device: &mut Counted, now: u64, sent: &mut Sent) {
+    sent.at_once_length = 0;
+    sent.later_length = 0;
+    for _ in 0..MAX_POLLS {
+        match device.poll(now, &mut sent.scratch) {
+            Step::Send(_, length) => {
+                sent.later = sent.scratch;
+                sent.later_length = length;
+            }
+            Step::Wait(until) if until > now => return,
+            Step::Wait(_) => {}
+        }
+    }
+    panic!()
+}
+
+fn signature(content: &[u8]) -> bool {
+    let Some((key, rest)) = content.split_first_chunk() else {
+        return false;
+    };
+    let Some((signature, message)) = rest.split_first_chunk() else {
+        return false;
+    };
+    let key = ed25519_compact::PublicKey::new(*key);
+    let signature = ed25519_compact::Signature::new(*signature);
+    key.verify(message, &signature).is_ok()
+}
+
+fn envelope(content: &[u8]) -> bool {
+    let Some((key, head)) = content.split_first_chunk() else {
+        return false;
+    };
+    PublicKey::from_bytes(key).is_ok_and(|key| verify(head, &[key]).is_ok())
+}
+
+/// What this board has for capsules: random numbers. The sensor is simulated.
+struct Room {
+    rng: ChaCha20Rng,
+}
+
+impl Services for Room {
+    fn random(&mut self, bytes: &mut [u8]) -> Result<(), Unavailable> {
+        self.rng.fill_bytes(bytes);
+        Ok(())
+    }
+
+    fn read_sensors(&mut self, category: Option<Category>) -> Result<Vec<Reading>, Unavailable> {
+        sealift_simulation::read_sensors(embassy_time::Instant::now().as_millis(), category)
+    }
+}

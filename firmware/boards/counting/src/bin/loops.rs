@@ -1,0 +1,37 @@
+//! Loops that a capsule does, too, compiled for the processor itself: the same source,
+//! and for speed. Tasks: `f`, a Fibonacci number; `c`, CoreMark.
+
+#![no_std]
+#![no_main]
+#![forbid(unsafe_code)]
+
+use core::hint::black_box;
+
+use sealift_counting::{Host, Task, counted, start};
+
+#[cfg_attr(target_arch = "arm", cortex_m_rt::entry)]
+#[cfg_attr(target_arch = "riscv32", riscv_rt::entry)]
+fn main() -> ! {
+    start();
+    let host = Host::connect();
+    loop {
+        let Task { kind, number, .. } = host.next(&mut []);
+        let number = u32::try_from(number).unwrap_or(u32::MAX);
+        let (result, instructions) = match kind {
+            b'f' => counted(|| fibonacci(black_box(number))),
+            b'c' => counted(|| sealift_coremark::run(black_box(number)).packed()),
+            _ => panic!(),
+        };
+        host.answer(instructions, &result.to_le_bytes());
+    }
+}
+
+/// As in `capsules/eval/ephemeral`.
+#[inline(never)]
+fn fibonacci(n: u32) -> u32 {
+    let (mut this, mut next) = (0_u32, 1_u32);
+    for _ in 0..n {
+        (this, next) = (next, this.wrapping_add(next));
+    }
+    this
+}
