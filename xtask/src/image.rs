@@ -34,6 +34,9 @@ static RISCV: Image = Image {
     emulator: ("qemu-system-misc", "qemu-system-riscv32"),
 };
 
+/// The package with the programs that count instructions.
+const COUNTING: &str = "sealift-counting";
+
 /// The image of a board, and the emulator that runs it; nothing for the native
 /// board.
 pub(crate) fn build(board: Board) -> Result<()> {
@@ -51,28 +54,10 @@ pub(crate) fn of(board: Board) -> Option<&'static Image> {
 
 impl Image {
     fn build(&self) -> Result<()> {
-        let (debian, program) = self.emulator;
-        setup::packages(&[debian], || setup::on_path(program))?;
-        setup::rust_target(self.target)?;
-        setup::rust_source()?;
+        self.prepare()?;
         say(&format!("building {} for {}", self.package, self.target));
-        // The standard library is built with it, for size, and a panic is
-        // nothing but an undefined instruction: that takes a fifth off the
-        // image. Both are unstable options, which the pinned stable compiler
-        // takes with RUSTC_BOOTSTRAP.
-        run(self
-            .cargo("build")
-            .env("RUSTC_BOOTSTRAP", "1")
-            .args(["-Zbuild-std=core,alloc"])
-            .args(["-Zbuild-std-features=optimize_for_size", "--config"])
-            .arg(format!(
-                "target.{}.rustflags=['-Zunstable-options', '-Cpanic=immediate-abort']",
-                self.target
-            )))?;
-        let built = folder()
-            .join(self.target)
-            .join("release")
-            .join(self.package);
+        run(self.compile(self.package))?;
+        let built = self.built().join(self.package);
         let images = target().join("images");
         std::fs::create_dir_all(&images).context("cannot make target/images")?;
         std::fs::copy(&built, images.join(self.package))
@@ -80,20 +65,69 @@ impl Image {
         Ok(())
     }
 
-    /// Clippy on the board and what boards share.
+    /// Builds the programs that count instructions on this board; the folder with
+    /// them. The device in one is built as the image is, the loops of the other for
+    /// speed.
+    pub(crate) fn counting(&self) -> Result<PathBuf> {
+        self.prepare()?;
+        say(&format!("building {COUNTING} for {}", self.target));
+        run(self
+            .compile(COUNTING)
+            .args(["--bin", "sealift-counted-device"]))?;
+        let speed = format!("profile.release.package.{COUNTING}.opt-level=3");
+        run(self
+            .compile(COUNTING)
+            .args(["--bin", "sealift-counted-loops", "--config"])
+            .arg(speed))?;
+        Ok(self.built())
+    }
+
+    /// The emulator, the target, and the library's source.
+    fn prepare(&self) -> Result<()> {
+        let (debian, program) = self.emulator;
+        setup::packages(&[debian], || setup::on_path(program))?;
+        setup::rust_target(self.target)?;
+        setup::rust_source()
+    }
+
+    /// The command that builds a package for this board.
+    fn compile(&self, package: &str) -> Command {
+        let mut build = self.cargo("build", package);
+        // The standard library is built with it, for size, and a panic is
+        // nothing but an undefined instruction: that takes a fifth off the
+        // image. Both are unstable options, which the pinned stable compiler
+        // takes with RUSTC_BOOTSTRAP.
+        build
+            .env("RUSTC_BOOTSTRAP", "1")
+            .args(["-Zbuild-std=core,alloc"])
+            .args(["-Zbuild-std-features=optimize_for_size", "--config"])
+            .arg(format!(
+                "target.{}.rustflags=['-Zunstable-options', '-Cpanic=immediate-abort']",
+                self.target
+            ));
+        build
+    }
+
+    /// Where what was built is.
+    fn built(&self) -> PathBuf {
+        folder().join(self.target).join("release")
+    }
+
+    /// Clippy on the board, what boards share, and what counts on them.
     pub(crate) fn lint(&self) -> Result<()> {
         setup::rust_target(self.target)?;
         run(self
-            .cargo("clippy")
-            .args(["--package", "sealift-mcu", "--", "-D", "warnings"]))
+            .cargo("clippy", self.package)
+            .args(["--package", "sealift-mcu", "--package", COUNTING])
+            .args(["--", "-D", "warnings"]))
     }
 
-    /// A command of cargo for this board.
-    fn cargo(&self, command: &str) -> Command {
+    /// A command of cargo for a package and this board.
+    fn cargo(&self, command: &str, package: &str) -> Command {
         let mut cargo = cargo();
         cargo
             .current_dir(root().join("firmware/boards"))
-            .args([command, "--locked", "--release", "--package", self.package])
+            .args([command, "--locked", "--release", "--package", package])
             .args(["--target", self.target, "--target-dir"])
             .arg(folder());
         cargo

@@ -28,6 +28,9 @@ const LAYOUT: Layout<COMPONENTS> = Layout::new(0, SLOT_PAGES, ["vm1", "vm2"]).wi
 /// Polls after which a device should have come to rest.
 const MAX_POLLS: u32 = 100_000;
 
+/// What the device's key comes from, and its name.
+pub(crate) const DEVICE: (u64, &str) = (1, "device");
+
 type Core = Device<Flash, Rng, Board, COMPONENTS, WORD, SESSIONS>;
 
 /// Bytes of the device without its heap: the tables of the server, the state of
@@ -49,10 +52,10 @@ impl People {
     /// # Errors
     /// None: their names are short.
     pub fn new() -> Result<Self> {
-        let person = |seed, name| Identity::generate(name, &mut Rng::new(seed));
+        let person = |(seed, name)| Identity::generate(name, &mut Rng::new(seed));
         Ok(Self {
-            device: person(1, "device")?,
-            operator: person(2, "operator")?,
+            device: person(DEVICE)?,
+            operator: person((2, "operator"))?,
         })
     }
 }
