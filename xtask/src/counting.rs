@@ -63,7 +63,6 @@ fn figure(count: f64) -> String {
     }
     #[expect(
         clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
         reason = "rounded, and neither negative nor large"
     )]
     let whole = count.round() as u64;

@@ -11,7 +11,6 @@
 
 #![no_std]
 #![no_main]
-#![forbid(unsafe_code)]
 
 extern crate alloc;
 
@@ -39,7 +38,8 @@ const LIMITS: Limits = Limits {
     stack: 16 * 1024,
     fuel: 100_000_000,
 };
-const JOB_LIMIT: usize = 24 * 1024;
+/// More than theirs: the loop of CoreMark is a large capsule.
+const JOB_LIMIT: usize = 48 * 1024;
 const TIME_LIMIT_MS: u64 = 60_000;
 const SESSION_IDLE_MS: u64 = 24 * 60 * 60 * 1000;
 
@@ -72,13 +72,13 @@ fn main() -> ! {
         let mut digest = [0; 32];
         let (answer, instructions): (&[u8], u64) = match kind {
             b'w' => {
-                let written = flash.write(number as u32, content);
+                let written = flash.write(u32::try_from(number).unwrap_or(u32::MAX), content);
                 assert!(written.is_ok());
                 (&[], 0)
             }
             b'b' => {
                 clock::set(number);
-                device = None;
+                drop(device.take());
                 let (started, instructions) = counted(|| {
                     let mut started = boot(&flash);
                     rest(&mut started, number, sent);

@@ -3,7 +3,6 @@
 
 #![no_std]
 #![no_main]
-#![forbid(unsafe_code)]
 
 use core::hint::black_box;
 
