@@ -8,6 +8,8 @@
     reason = "registers of the timer, the instruction of semihosting, and the handler of faults"
 )]
 
+// Its critical sections.
+use cortex_m as _;
 use cortex_m_rt::exception;
 
 /// Where the flash is: in the PSRAM, of which the linker script knows nothing.
