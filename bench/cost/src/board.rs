@@ -52,15 +52,20 @@ pub fn count(machine: Machine, signed: &Path, programs: &Path) -> Result<Vec<Row
     let device = programs.device.clone();
     let start = move || Ok(Box::new(Board::start(machine, &device)?) as Box<dyn Subject>);
     let signed = Signed::read_for(Target::Pulley32, Box::new(start), signed)?;
-    let (mut first, mut second) = (Vec::new(), Vec::new());
-    for rows in [&mut first, &mut second] {
-        verifying(&programs, rows)?;
+    let mut rounds = Vec::new();
+    let mut said = Vec::new();
+    for _ in 0..2 {
+        let mut rows = Vec::new();
+        verifying(&programs, &mut rows)?;
         let mut cases = vec![empty(&signed)?];
         cases.extend(all(&signed)?);
         rows.extend(cases.iter().map(of_case));
-        loops(&programs, &signed, rows)?;
+        loops(&programs, &signed, &mut rows)?;
+        rounds.push(rows);
+        said.push(cases.into_iter().map(|case| case.sent).collect::<Vec<_>>());
     }
-    ensure!(first.len() == second.len(), "other rows");
+    let [first, second]: [Counts; 2] = rounds.try_into().ok().context("not twice")?;
+    ensure!(said[0] == said[1], "a device said something else");
     let pairs = first.into_iter().zip(second);
     Ok(pairs
         .map(|((what, once), (_, again))| Row {
@@ -95,7 +100,7 @@ fn verifying(programs: &Programs, rows: &mut Counts) -> Result<()> {
 
     let envelope = promise(Target::Pulley32)?;
     let key = anchor().to_bytes();
-    board.task(b'e', 0, &[&key, envelope.as_slice()].concat())?;
+    board.task(b'e', 0, &[&key[..], &envelope].concat())?;
     let what = "the whole envelope verified, its signature with it";
     rows.push((what.into(), precise(board.instructions())));
 

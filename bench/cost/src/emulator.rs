@@ -155,7 +155,7 @@ impl Subject for Board {
                 Ok(Vec::new())
             }
             Event::Datagram { host, bytes } => {
-                let content = [&[*host], bytes.as_slice()].concat();
+                let content = [&[*host][..], bytes].concat();
                 self.task(b'd', time(number), &content)
             }
         }
