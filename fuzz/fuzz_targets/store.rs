@@ -1,5 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| {
-    sealift_fuzz::fuzz_harness::Unscripted::Store.run(input);
-});
+sealift_fuzz::fuzzer_of_bytes!(Store);

@@ -1,14 +1,14 @@
-//! What the fuzzers of scripts have in common: libFuzzer calls the harness, and
-//! changes inputs by their structure.
+//! What the fuzzers have in common: libFuzzer calls the harness, and changes scripts by
+//! their structure.
 
 #![forbid(unsafe_code)]
 
 #[doc(hidden)]
 pub use {fuzz_harness, libfuzzer_sys};
 
-/// The fuzzer of a target.
+/// The fuzzer of a target whose inputs are any bytes.
 #[macro_export]
-macro_rules! fuzzer {
+macro_rules! fuzzer_of_bytes {
     ($target:ident) => {
         #[global_allocator]
         static COUNTING: $crate::fuzz_harness::memory::Counting =
@@ -17,6 +17,14 @@ macro_rules! fuzzer {
         $crate::libfuzzer_sys::fuzz_target!(|input: &[u8]| {
             $crate::fuzz_harness::Target::$target.run(input);
         });
+    };
+}
+
+/// The fuzzer of a target whose inputs are scripts.
+#[macro_export]
+macro_rules! fuzzer {
+    ($target:ident) => {
+        $crate::fuzzer_of_bytes!($target);
 
         $crate::libfuzzer_sys::fuzz_mutator!(|data: &mut [u8],
                                               size: usize,

@@ -19,7 +19,7 @@ pub use ballast::with_ballast;
 pub use board::{BOARD, Board};
 pub use device::{Device, DeviceOptions, Memory};
 pub use peer::{Answer, RawPeer};
-pub use programs::{Outcome, Programs};
+pub use programs::{DEVICE, Outcome, Programs};
 pub use proxy::Proxy;
 pub use sealift_oscore::coap::Code;
 pub use simulation::{Counted, Mishap, Outgoing, Peer, Simulation};

@@ -6,6 +6,10 @@ use std::process::{Child, Command, Output, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 
+/// The variable that names another native device than the one that ships, such
+/// as one that was built with a sanitizer.
+pub const DEVICE: &str = "SEALIFT_DEVICE";
+
 /// The built programs and capsules.
 #[derive(Clone, Debug)]
 pub struct Programs {
@@ -55,7 +59,10 @@ impl Programs {
         let dir = std::env::var_os("CARGO_TARGET_DIR");
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let target = root.join(dir.unwrap_or_else(|| "target".into()));
-        let programs = Self::in_target(&target);
+        let mut programs = Self::in_target(&target);
+        if let Some(device) = std::env::var_os(DEVICE) {
+            programs.device = device.into();
+        }
         for path in [
             &programs.signer,
             &programs.updater,

@@ -25,6 +25,10 @@ pub struct UnsafeFile {
     pub count: usize,
     /// What for, and why that is sound.
     pub reason: String,
+    /// `run`, if `cargo xtask miri` runs it; otherwise why Miri cannot, or is
+    /// not asked to.
+    #[serde(default)]
+    pub miri: String,
 }
 
 impl Census {
@@ -49,6 +53,9 @@ pub fn census(list: &Census, sources: &Sources) -> Vec<Problem> {
         }
         if file.reason.trim().is_empty() {
             problems.push(Problem::UnsafeWithoutReason(file.path.clone()));
+        }
+        if file.miri.trim().is_empty() {
+            problems.push(Problem::UnsafeWithoutMiri(file.path.clone()));
         }
     }
     let mut found: BTreeMap<&str, usize> = listed.keys().map(|path| (*path, 0)).collect();

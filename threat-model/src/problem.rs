@@ -162,7 +162,7 @@ pub enum Problem {
     /// A file has another number of `unsafe` than the list says.
     #[error(
         "{path}: {found} times `unsafe`, {listed} in unsafe.toml; look at what changed, then set:\n\n\
-         [[file]]\npath = \"{path}\"\ncount = {found}\nreason = \"...\"\n"
+         [[file]]\npath = \"{path}\"\ncount = {found}\nreason = \"...\"\nmiri = \"...\"\n"
     )]
     UnsafeCount {
         /// Which file.
@@ -178,4 +178,10 @@ pub enum Problem {
     /// The list has no reason for a file.
     #[error("{0}: unsafe.toml has no reason")]
     UnsafeWithoutReason(String),
+    /// The list does not say whether Miri runs the code of a file.
+    #[error(
+        "{0}: unsafe.toml does not say whether Miri runs it: `miri = \"run\"` if `cargo xtask \
+         miri` does, or why not"
+    )]
+    UnsafeWithoutMiri(String),
 }

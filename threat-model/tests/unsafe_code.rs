@@ -17,6 +17,7 @@ fn of(text: &str, files: &[(&str, usize, &str)]) -> Vec<Problem> {
             path: (*path).to_owned(),
             count: *count,
             reason: (*reason).to_owned(),
+            miri: "run".to_owned(),
         })
         .collect();
     census(&Census { files }, &sources)
@@ -77,6 +78,15 @@ fn each_file_is_listed_once_and_with_a_reason() {
     assert_eq!(twice, [Problem::UnsafeRepeated(PATH.into())]);
     let silent = of(text, &[(PATH, 1, " ")]);
     assert_eq!(silent, [Problem::UnsafeWithoutReason(PATH.into())]);
+}
+
+#[test]
+fn each_file_says_whether_miri_runs_it() {
+    let mut sources = Sources::default();
+    sources.insert(PATH, "unsafe fn f() {}").expect("is Rust");
+    let list = format!("[[file]]\npath = '{PATH}'\ncount = 1\nreason = 'for a test'");
+    let silent = census(&Census::read(&list).expect("a list"), &sources);
+    assert_eq!(silent, [Problem::UnsafeWithoutMiri(PATH.into())]);
 }
 
 #[test]

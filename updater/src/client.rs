@@ -219,6 +219,9 @@ impl<T: Transport> Client<T> {
     fn upload(&mut self, request: &Request) -> Result<Incoming, Error> {
         let upload = Upload::new(request.payload.len(), self.config.block_size);
         let sent = self.send_blocks(request, upload, Body::Request, &mut |_| Ok(()))?;
+        if is_success(sent.response.code) && !sent.complete {
+            return Err(Error::Protocol("it is done before it had everything"));
+        }
         Ok(sent.response)
     }
 

@@ -24,6 +24,7 @@ mod push;
 mod request;
 pub mod rtt;
 mod session;
+#[cfg(feature = "program")]
 pub mod show;
 mod transport;
 

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use common::{
-    Bench, COMPONENT, Confusion, Device, Manner, Model, bytes, config, envelope, package,
+    Answer, Bench, COMPONENT, Confusion, Device, Manner, Model, bytes, config, envelope, package,
 };
 use rand_core::OsRng;
 use sealift_oscore::Identity;
@@ -153,6 +153,19 @@ fn a_device_that_confuses_blocks_is_not_followed() {
         bench.device.model().confusion = Some(confusion);
         let request = Request::new(Method::Put, "/vm1/echo").with_payload(bytes(3000, 7));
         let error = bench.client(1024).request(&request).unwrap_err();
+        assert!(error.to_string().ends_with(text), "{error}");
+    }
+}
+
+#[test]
+fn a_device_that_is_done_before_it_has_everything_is_not_believed() {
+    let bench = Bench::new(Model::default(), Manner::default());
+    for length in [1025, 3000] {
+        let answer = Answer::new(Code::CHANGED, "done");
+        bench.device.model().instead.push_back(answer);
+        let request = Request::new(Method::Put, "/vm1/echo").with_payload(bytes(length, 7));
+        let error = bench.client(1024).request(&request).unwrap_err();
+        let text = "it is done before it had everything";
         assert!(error.to_string().ends_with(text), "{error}");
     }
 }

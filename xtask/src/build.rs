@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
 
@@ -15,18 +17,60 @@ pub(crate) fn everything() -> Result<()> {
     capsules()
 }
 
+/// Whether [`with_tests`] has built the host tools.
+static WITH_TESTS: AtomicBool = AtomicBool::new(false);
+
 /// The host tools. Both at once wherever one is needed: by itself, the signer
 /// would have its dependencies built with other features, all of Cranelift.
 pub(crate) fn tools() -> Result<()> {
+    if WITH_TESTS.load(Ordering::Relaxed) {
+        return Ok(());
+    }
     setup::linker()?;
     say("building signer and updater (the first time takes minutes: Cranelift)");
-    run(cargo().args(["build", "--locked", "-p", "signer", "-p", "updater"]))
+    run(&mut tools_command())
+}
+
+/// The command for that.
+pub(crate) fn tools_command() -> Command {
+    let mut command = cargo();
+    command.args(["build", "--locked", "-p", "signer", "-p", "updater"]);
+    command
+}
+
+/// All tests, and the host tools with them, looked at by clippy. From here on the
+/// tools are built: with the features that tests ask for, so that there is one
+/// Cranelift and not two.
+pub(crate) fn with_tests() -> Result<()> {
+    setup::linker()?;
+    say("building tools and tests, with clippy (the first time takes minutes: Cranelift)");
+    let mut build = cargo();
+    build.args(["test", "--locked", "--workspace", "--all-targets"]);
+    run(linted(&mut build).args(["--no-run", "--quiet"]))?;
+    WITH_TESTS.store(true, Ordering::Relaxed);
+    Ok(())
+}
+
+/// Has clippy's driver compile the workspace. `cargo clippy` would have all
+/// dependencies gone over once more, for minutes; this is what it does itself, but
+/// for a build.
+pub(crate) fn linted(command: &mut Command) -> &mut Command {
+    command
+        .env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver")
+        .env("CLIPPY_ARGS", "-D__CLIPPY_HACKERY__warnings")
 }
 
 /// The native device as it ships: without `std` in Wasmtime, no compiler.
 pub(crate) fn device() -> Result<()> {
     say("building sealift-native");
-    run(cargo().args(["build", "--locked", "--release", "-p", "sealift-native"]))
+    run(&mut device_command())
+}
+
+/// The command for that.
+pub(crate) fn device_command() -> Command {
+    let mut command = cargo();
+    command.args(["build", "--locked", "--release", "-p", "sealift-native"]);
+    command
 }
 
 /// The capsules on the guest SDK, to `target/capsules/NAME.wasm`.

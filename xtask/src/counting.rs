@@ -97,7 +97,7 @@ fn signed() -> Result<PathBuf> {
     for name in ["eval-persistent", "eval-persistent-bindings"] {
         sign(name, &format!("{name}.suit"), &vm1)?;
     }
-    for name in ["eval-ephemeral", "eval-ephemeral-bindings", "coremark"] {
+    for name in ["eval-ephemeral", "eval-ephemeral-bindings", "loops"] {
         sign(name, &format!("{name}.suit"), &job)?;
     }
     Ok(folder)

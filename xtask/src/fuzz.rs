@@ -16,30 +16,53 @@ use crate::run::{cargo, line, root, run, say, target};
 use crate::{build, fuzzers, setup};
 
 /// The targets, as in `fuzz/fuzz_targets`.
-pub(crate) const TARGETS: [&str; 8] = [
+pub(crate) const TARGETS: [&str; 12] = [
     "datagram",
     "inner",
     "edhoc",
     "oscore_differential",
     "envelope",
     "store",
+    "updater",
+    "pipeline",
+    "hostcalls",
+    "validators",
     "translated",
     "signer",
 ];
 
 /// Those that have a compiler in them. They are built only when they are asked
 /// for, by this command: the test command has no minutes for a second Cranelift.
-const WITH_COMPILER: [&str; 2] = ["translated", "signer"];
+pub(crate) const WITH_COMPILER: [&str; 2] = ["translated", "signer"];
 
 /// Inputs in the test command, of each target: some seconds of each, on a
 /// machine that does other things, too.
-pub(crate) const SMOKE: [(&str, u32); 6] = [
+pub(crate) const SMOKE: [(&str, u32); 10] = [
     ("datagram", 10_000),
     ("inner", 5_000),
     ("edhoc", 5_000),
     ("oscore_differential", 20_000),
     ("envelope", 20_000),
     ("store", 2_000),
+    ("updater", 2_000),
+    ("pipeline", 300),
+    ("hostcalls", 3_000),
+    ("validators", 10_000),
+];
+
+/// The pieces that a target's inputs have, as files in `fuzz/`. Those of the store and
+/// of the pipeline are short numbers, which the fuzzer finds by itself.
+const DICTIONARIES: [(&str, &str); 10] = [
+    ("datagram", "coap.dict"),
+    ("inner", "coap.dict"),
+    ("edhoc", "coap.dict"),
+    ("oscore_differential", "coap.dict"),
+    ("updater", "coap.dict"),
+    ("envelope", "suit.dict"),
+    ("validators", "suit.dict"),
+    ("hostcalls", "hostcalls.dict"),
+    ("translated", "wasm.dict"),
+    ("signer", "wasm.dict"),
 ];
 
 /// The variable that tells the harness where the signed capsules are.
@@ -61,16 +84,21 @@ const OPTIONS: [&str; 4] = [
 /// Where the program that makes them does not build or run.
 pub(crate) fn seeds() -> Result<()> {
     setup::libclang()?;
-    run(cargo()
-        .args(["run", "--locked", "--quiet", "-p", "fuzz-harness"])
-        .args(["--features", "liboscore", "--bin", "write-seeds", "--"])
-        .arg(root().join("fuzz/seeds")))?;
     // Of the whole workspace, whose Cranelift is there already: with the
     // features of one crate it would be compiled once more.
-    run(cargo()
-        .args(["build", "--locked", "--quiet", "--workspace"])
-        .args(["--bin", "write-wasm-seeds"]))?;
-    run(Command::new(target().join("debug/write-wasm-seeds")).arg(root().join("fuzz/seeds")))
+    let programs = ["write-seeds", "write-wasm-seeds"];
+    let oracles = "fuzz-harness/liboscore,fuzz-harness/validators";
+    let mut build = cargo();
+    build.args(["build", "--locked", "--quiet", "--workspace"]);
+    for program in programs {
+        build.args(["--bin", program]);
+    }
+    run(build.args(["--features", oracles]))?;
+    for program in programs {
+        let program = target().join("debug").join(program);
+        run(Command::new(program).arg(root().join("fuzz/seeds")))?;
+    }
+    Ok(())
 }
 
 /// Fuzzes one target, or all of them, for so many minutes each: as many at a
@@ -249,7 +277,8 @@ pub(crate) fn fixtures() -> Result<PathBuf> {
             .args(options))
     };
     let vm1 = ["--component", "vm1", "--seq"];
-    sign("thermometer", "active.suit", &[&vm1[..], &["1"]].concat())?;
+    let vm1_first = [&vm1[..], &["1"]].concat();
+    sign("thermometer", "active.suit", &vm1_first)?;
     let next = [&vm1[..], &["2", "--floor", "2"]].concat();
     sign("thermometer-v2", "next.suit", &next)?;
     sign(
@@ -259,14 +288,17 @@ pub(crate) fn fixtures() -> Result<PathBuf> {
     )?;
     let detached = [&vm1[..], &["3", "--detached"]].concat();
     sign("thermometer-v2", "detached.suit", &detached)?;
+    sign("crasher-init", "fails.suit", &vm1_first)?;
+    let others = ["--grant", "time", "--grant", "gpio", "--grant", "udp"];
+    let all = [&vm1_first[..], &others].concat();
+    sign("hostile-calls", "hostcalls.suit", &all)?;
     let job = ["--component", "vm-run", "--seq", "1", "--ephemeral"];
     sign("hello", "job.suit", &job)?;
     for name in ["eval-ephemeral", "eval-ephemeral-bindings"] {
         sign(name, &format!("{name}.suit"), &job)?;
     }
-    let vm1 = [&vm1[..], &["1"]].concat();
     for name in ["eval-persistent", "eval-persistent-bindings"] {
-        sign(name, &format!("{name}.suit"), &vm1)?;
+        sign(name, &format!("{name}.suit"), &vm1_first)?;
     }
     Ok(folder)
 }
@@ -297,16 +329,13 @@ impl Run<'_> {
         let before = files(&findings)?;
         let fuzz = root().join("fuzz");
         let log = fs::File::create(self.log).context("cannot write a log")?;
-        let dictionary = match WITH_COMPILER.contains(&self.name) {
-            true => "wasm.dict",
-            false => "coap.dict",
-        };
+        let dictionary = DICTIONARIES.iter().find(|(name, _)| *name == self.name);
         let mut command = Command::new(self.programs.join(self.name));
         command
             .args(OPTIONS)
             .args(options)
             .arg(format!("-artifact_prefix={}/", findings.display()))
-            .arg(format!("-dict={}", fuzz.join(dictionary).display()))
+            .args(dictionary.map(|(_, file)| format!("-dict={}", fuzz.join(file).display())))
             .arg(self.corpus)
             .arg(fuzz.join("seeds").join(self.name))
             .env(FIXTURES, self.fixtures)
@@ -383,6 +412,10 @@ mod tests {
             let fuzz = root().join("fuzz");
             assert!(fuzz.join(format!("fuzz_targets/{name}.rs")).is_file());
             assert!(!files(&fuzz.join("seeds").join(name)).unwrap().is_empty());
+        }
+        for (name, dictionary) in DICTIONARIES {
+            assert!(TARGETS.contains(&name), "{name}");
+            assert!(root().join("fuzz").join(dictionary).is_file());
         }
     }
 }

@@ -4,16 +4,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::run::{root, run, say, target};
+use crate::setup::nightly;
 
-const HOST: &str = "x86_64-unknown-linux-gnu";
+pub(crate) const HOST: &str = "x86_64-unknown-linux-gnu";
 
 /// What libFuzzer learns the coverage of: our code, and what reads for it. In the
 /// rest, cryptography and the engine, it would find nothing and take most of
 /// the time.
-const COVERED: [&str; 13] = [
+const COVERED: [&str; 17] = [
     "fuzz-harness",
     "sealift-core",
     "sealift-manifest",
@@ -23,6 +24,10 @@ const COVERED: [&str; 13] = [
     "lakers",
     "lakers-shared",
     "minicbor",
+    "updater",
+    "dress-up",
+    "suit_validator",
+    "cose_minicbor",
     // Of the targets with a compiler: what reads Wasm, what translates it, and
     // what runs the result. (wit-component and wit-parser are linked into a macro of
     // Wasmtime as well, which instrumented could not be loaded.)
@@ -46,6 +51,9 @@ const COVERAGE: [&str; 5] = [
     "-Cllvm-args=-sanitizer-coverage-trace-compares",
 ];
 
+/// And for what LLVM calls source-based coverage.
+const COUNTING: [&str; 1] = ["-Cinstrument-coverage"];
+
 /// Builds the fuzzers, those with a compiler in them only if asked; returns the
 /// folder that they are in, or `None` where there is no nightly compiler.
 ///
@@ -53,10 +61,20 @@ const COVERAGE: [&str; 5] = [
 ///
 /// Where they do not build.
 pub(crate) fn build(compiler: bool) -> Result<Option<PathBuf>> {
-    let mut version = nightly();
-    version.args(["rustc", "--version"]);
-    let present = version.output().is_ok_and(|output| output.status.success());
-    if !present {
+    build_with(compiler, &[])
+}
+
+/// The same, so that they write down what they ran, for `coverage`.
+///
+/// # Errors
+///
+/// As [`build`].
+pub(crate) fn build_counting(compiler: bool) -> Result<Option<PathBuf>> {
+    build_with(compiler, &COUNTING)
+}
+
+fn build_with(compiler: bool, more: &[&str]) -> Result<Option<PathBuf>> {
+    if sysroot().is_err() {
         return Ok(None);
     }
     say("building the fuzzers");
@@ -70,8 +88,8 @@ pub(crate) fn build(compiler: bool) -> Result<Option<PathBuf>> {
     if compiler {
         build.args(["--features", "compiler"]);
     }
-    let mut instrument = |name: &str, more: &[&str]| {
-        let flags = COVERAGE.iter().chain(more);
+    let mut instrument = |name: &str, own: &[&str]| {
+        let flags = COVERAGE.iter().chain(more).chain(own);
         let flags: Vec<String> = flags.map(|flag| format!("{flag:?}")).collect();
         build.arg("--config").arg(format!(
             "profile.release.package.{name}.rustflags=[{}]",
@@ -80,6 +98,10 @@ pub(crate) fn build(compiler: bool) -> Result<Option<PathBuf>> {
     };
     for name in COVERED {
         instrument(name, &[]);
+    }
+    if !more.is_empty() {
+        // What is linked with the counters has to be of their kind.
+        instrument("sealift-fuzz", &[]);
     }
     if compiler {
         let link = format!("-Clink-arg={}", no_coverage(&folder)?.display());
@@ -103,17 +125,17 @@ fn no_coverage(folder: &Path) -> Result<PathBuf> {
     Ok(object)
 }
 
-/// The nightly toolchain, without what this cargo says of its own.
-fn nightly() -> Command {
-    let mut command = Command::new("rustup");
-    command.args(["run", "nightly"]);
-    for name in [
-        "CARGO",
-        "RUSTC",
-        "RUSTUP_TOOLCHAIN",
-        "CARGO_ENCODED_RUSTFLAGS",
-    ] {
-        command.env_remove(name);
-    }
-    command
+/// Where the nightly toolchain is.
+///
+/// # Errors
+///
+/// Where there is none.
+pub(crate) fn sysroot() -> Result<PathBuf> {
+    let output = nightly()
+        .args(["rustc", "--print", "sysroot"])
+        .output()
+        .context("cannot start rustup")?;
+    ensure!(output.status.success(), "there is no nightly compiler");
+    let path = String::from_utf8(output.stdout).context("a path that is no text")?;
+    Ok(PathBuf::from(path.trim()))
 }

@@ -1,41 +1,113 @@
-//! Building the images of microcontroller boards.
+//! The images of microcontroller boards: what there is, and how it is built.
 
-use std::path::PathBuf;
+use std::ffi::{OsStr, OsString};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use testbed::Board;
 
-use crate::run::{cargo, root, run, say, target};
+use crate::run::{cargo, line, root, run, say, target};
 use crate::setup;
 
 /// An image: how it is built, and what runs it.
 pub(crate) struct Image {
+    /// The board, as the command line has it.
+    pub(crate) name: &'static str,
     /// The package, and the name of the image.
     pub(crate) package: &'static str,
     /// The board's folder.
     pub(crate) folder: &'static str,
-    target: &'static str,
-    /// Debian's package with the emulator, and its program.
-    emulator: (&'static str, &'static str),
+    /// The folder with its `Cargo.lock`.
+    pub(crate) workspace: &'static str,
+    /// What it is compiled for.
+    pub(crate) target: &'static str,
+    /// Where the board's RAM is.
+    pub(crate) ram: Range<u64>,
+    /// What runs it here; nothing for a real board.
+    pub(crate) emulator: Option<Emulator>,
 }
 
-static CORTEX_M: Image = Image {
-    package: "sealift-qemu-cortex-m",
-    folder: "firmware/boards/qemu-cortex-m",
-    target: setup::CORTEX_M,
-    emulator: ("qemu-system-arm", "qemu-system-arm"),
-};
+/// An emulator.
+pub(crate) struct Emulator {
+    /// What is emulated.
+    pub(crate) board: Board,
+    /// Debian's package with it.
+    debian: &'static str,
+    program: &'static str,
+}
 
-static RISCV: Image = Image {
-    package: "sealift-qemu-riscv",
-    folder: "firmware/boards/qemu-riscv",
-    target: setup::RISCV,
-    emulator: ("qemu-system-misc", "qemu-system-riscv32"),
-};
+const BOARDS: &str = "firmware/boards";
 
 /// The package with the programs that count instructions.
 const COUNTING: &str = "sealift-counting";
+
+static EMULATED: [Image; 2] = [
+    Image {
+        name: "cortex-m",
+        package: "sealift-qemu-cortex-m",
+        folder: "firmware/boards/qemu-cortex-m",
+        workspace: BOARDS,
+        target: setup::CORTEX_M,
+        ram: 0x2000_0000..0x2004_0000,
+        emulator: Some(Emulator {
+            board: Board::CortexM,
+            debian: "qemu-system-arm",
+            program: "qemu-system-arm",
+        }),
+    },
+    Image {
+        name: "riscv",
+        package: "sealift-qemu-riscv",
+        folder: "firmware/boards/qemu-riscv",
+        workspace: BOARDS,
+        target: setup::RISCV,
+        ram: 0x8010_0000..0x8014_0000,
+        emulator: Some(Emulator {
+            board: Board::Riscv,
+            debian: "qemu-system-misc",
+            program: "qemu-system-riscv32",
+        }),
+    },
+];
+
+/// The boards that one can hold in a hand, which are built here and nothing
+/// more.
+pub(crate) static REAL: [Image; 3] = [
+    Image {
+        name: "nrf52840dk",
+        package: "sealift-nrf52840dk",
+        folder: "firmware/boards/nrf52840dk",
+        workspace: BOARDS,
+        target: setup::CORTEX_M,
+        ram: 0x2000_0000..0x2004_0000,
+        emulator: None,
+    },
+    Image {
+        name: "rpi-pico2-w",
+        package: "sealift-rpi-pico2-w",
+        folder: "firmware/boards/rpi-pico2-w",
+        workspace: BOARDS,
+        target: setup::CORTEX_M33,
+        ram: 0x2000_0000..0x2008_2000,
+        emulator: None,
+    },
+    Image {
+        name: "esp32-c6",
+        package: "sealift-esp32-c6",
+        folder: "firmware/boards/esp32-c6",
+        workspace: "firmware/boards/esp32-c6",
+        target: setup::RISCV,
+        ram: 0x4080_0000..0x4088_0000,
+        emulator: None,
+    },
+];
+
+/// All images.
+pub(crate) fn all() -> impl Iterator<Item = &'static Image> {
+    EMULATED.iter().chain(&REAL)
+}
 
 /// The image of a board, and the emulator that runs it; nothing for the native
 /// board.
@@ -43,20 +115,47 @@ pub(crate) fn build(board: Board) -> Result<()> {
     of(board).map_or(Ok(()), Image::build)
 }
 
-/// The image of a board, if it has one.
+/// The image of an emulated board; the native one has none.
 pub(crate) fn of(board: Board) -> Option<&'static Image> {
-    match board {
-        Board::Native => None,
-        Board::CortexM => Some(&CORTEX_M),
-        Board::Riscv => Some(&RISCV),
-    }
+    EMULATED.iter().find(|image| {
+        let emulator = image.emulator.as_ref();
+        emulator.is_some_and(|emulator| emulator.board == board)
+    })
+}
+
+/// The image of the board of this name.
+///
+/// # Errors
+///
+/// The names that there are.
+pub(crate) fn named(name: &str) -> Result<&'static Image, String> {
+    all().find(|image| image.name == name).ok_or_else(|| {
+        let names: Vec<&str> = all().map(|image| image.name).collect();
+        format!(
+            "there is no such board; the boards are: {}",
+            names.join(", ")
+        )
+    })
+}
+
+/// Clippy on what boards share, as an operating system has it: without what
+/// would take its place.
+pub(crate) fn lint_for_ariel() -> Result<()> {
+    run(cargo()
+        .current_dir(root().join(BOARDS))
+        .args(["clippy", "--locked", "--release"])
+        .args(["--package", "sealift-mcu"])
+        .args(["--target", setup::CORTEX_M, "--target-dir"])
+        .arg(folder())
+        .args(["--", "-D", "warnings"]))
 }
 
 impl Image {
-    fn build(&self) -> Result<()> {
+    /// Builds it, and leaves it in `target/images`.
+    pub(crate) fn build(&self) -> Result<()> {
         self.prepare()?;
         say(&format!("building {} for {}", self.package, self.target));
-        run(self.compile(self.package))?;
+        run(&mut self.command(&folder(), &[])?)?;
         let built = self.built().join(self.package);
         let images = target().join("images");
         std::fs::create_dir_all(&images).context("cannot make target/images")?;
@@ -65,47 +164,37 @@ impl Image {
         Ok(())
     }
 
-    /// Builds the programs that count instructions on this board; the folder with
-    /// them. The device in one is built as the image is, the loops of the other for
-    /// speed.
+    /// Builds the programs that count instructions on this board, as its image is
+    /// built; the folder with them. The loops of one are compiled for speed.
     pub(crate) fn counting(&self) -> Result<PathBuf> {
         self.prepare()?;
         say(&format!("building {COUNTING} for {}", self.target));
-        run(self
-            .compile(COUNTING)
-            .args(["--bin", "sealift-counted-device"]))?;
+        let programs = Self {
+            package: COUNTING,
+            ram: self.ram.clone(),
+            emulator: None,
+            ..*self
+        };
+        let program = |name: &str, more: &[&str]| {
+            let mut command = programs.command(&folder(), &[])?;
+            run(command.args(["--bin", name]).args(more))
+        };
+        program("sealift-counted-device", &[])?;
         let speed = format!("profile.release.package.{COUNTING}.opt-level=3");
-        run(self
-            .compile(COUNTING)
-            .args(["--bin", "sealift-counted-loops", "--config"])
-            .arg(speed))?;
+        program("sealift-counted-loops", &["--config", &speed])?;
         Ok(self.built())
     }
 
     /// The emulator, the target, and the library's source.
     fn prepare(&self) -> Result<()> {
-        let (debian, program) = self.emulator;
-        setup::packages(&[debian], || setup::on_path(program))?;
+        if let Some(Emulator {
+            debian, program, ..
+        }) = self.emulator
+        {
+            setup::packages(&[debian], || setup::on_path(program))?;
+        }
         setup::rust_target(self.target)?;
         setup::rust_source()
-    }
-
-    /// The command that builds a package for this board.
-    fn compile(&self, package: &str) -> Command {
-        let mut build = self.cargo("build", package);
-        // The standard library is built with it, for size, and a panic is
-        // nothing but an undefined instruction: that takes a fifth off the
-        // image. Both are unstable options, which the pinned stable compiler
-        // takes with RUSTC_BOOTSTRAP.
-        build
-            .env("RUSTC_BOOTSTRAP", "1")
-            .args(["-Zbuild-std=core,alloc"])
-            .args(["-Zbuild-std-features=optimize_for_size", "--config"])
-            .arg(format!(
-                "target.{}.rustflags=['-Zunstable-options', '-Cpanic=immediate-abort']",
-                self.target
-            ));
-        build
     }
 
     /// Where what was built is.
@@ -113,28 +202,81 @@ impl Image {
         folder().join(self.target).join("release")
     }
 
-    /// Clippy on the board, what boards share, and what counts on them.
-    pub(crate) fn lint(&self) -> Result<()> {
-        setup::rust_target(self.target)?;
-        run(self
-            .cargo("clippy", self.package)
-            .args(["--package", "sealift-mcu", "--package", COUNTING])
-            .args(["--", "-D", "warnings"]))
+    /// The command that builds it in a target folder, with more flags for the
+    /// compiler.
+    pub(crate) fn command(&self, folder: &Path, flags: &[String]) -> Result<Command> {
+        // The standard library is built with it, for size, and a panic is
+        // nothing but an undefined instruction, which has no place in a source
+        // file: that takes a fifth off the image. Functions that are the same
+        // are there once. All but the last are unstable options, which the
+        // pinned stable compiler takes with RUSTC_BOOTSTRAP.
+        let mut rustflags = "'-Zunstable-options', '-Cpanic=immediate-abort', \
+            '-Zlocation-detail=none', '-Clink-arg=--icf=all'"
+            .to_owned();
+        for flag in flags {
+            rustflags += &format!(", {flag:?}");
+        }
+        let mut command = self.cargo("build", folder, self.specification()?);
+        command
+            .env("RUSTC_BOOTSTRAP", "1")
+            .args(["-Zjson-target-spec", "-Zbuild-std=core,alloc"])
+            .args(["-Zbuild-std-features=optimize_for_size", "--config"])
+            .arg(format!("target.{}.rustflags=[{rustflags}]", self.target));
+        Ok(command)
     }
 
-    /// A command of cargo for a package and this board.
-    fn cargo(&self, command: &str, package: &str) -> Command {
+    /// The target as the compiler knows it, but without a register and an
+    /// instruction in each function of a Cortex-M for the sake of a debugger
+    /// that unwinds: three per cent of an image. Left in a file, whose name is
+    /// the target's.
+    fn specification(&self) -> Result<OsString> {
+        if !self.target.starts_with("thumb") {
+            return Ok(self.target.into());
+        }
+        let mut rustc = Command::new("rustc");
+        rustc
+            .current_dir(root())
+            .env("RUSTC_BOOTSTRAP", "1")
+            .args(["-Zunstable-options", "--print=target-spec-json"])
+            .args(["--target", self.target]);
+        let output = rustc.output().context("cannot start rustc")?;
+        ensure!(output.status.success(), "failed: {}", line(&rustc));
+        let mut target: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+        target["frame-pointer"] = "may-omit".into();
+        let folder = crate::run::target().join("targets");
+        std::fs::create_dir_all(&folder).context("cannot make target/targets")?;
+        let file = folder.join(self.target).with_added_extension("json");
+        std::fs::write(&file, target.to_string()).context("cannot write target/targets")?;
+        Ok(file.into())
+    }
+
+    /// Clippy on the board, what boards share, and what counts on an emulated one.
+    pub(crate) fn lint(&self) -> Result<()> {
+        setup::rust_target(self.target)?;
+        let mut clippy = self.cargo("clippy", &folder(), self.target);
+        clippy.args(["--package", "sealift-mcu"]);
+        if self.emulator.is_some() {
+            clippy.args(["--package", COUNTING]);
+        }
+        run(clippy.args(["--", "-D", "warnings"]))
+    }
+
+    /// A command of cargo for this board. One target folder for all of them:
+    /// what two boards build alike is built once.
+    pub(crate) fn cargo(&self, command: &str, folder: &Path, target: impl AsRef<OsStr>) -> Command {
         let mut cargo = cargo();
         cargo
-            .current_dir(root().join("firmware/boards"))
-            .args([command, "--locked", "--release", "--package", package])
-            .args(["--target", self.target, "--target-dir"])
-            .arg(folder());
+            .current_dir(root().join(self.workspace))
+            .args([command, "--locked", "--release", "--package", self.package])
+            .arg("--target")
+            .arg(target)
+            .arg("--target-dir")
+            .arg(folder);
         cargo
     }
 }
 
 /// Where boards are built.
-fn folder() -> PathBuf {
+pub(crate) fn folder() -> PathBuf {
     target().join("boards")
 }

@@ -1,13 +1,21 @@
-//! The commands of the README and of CI: `cargo xtask demo`, `test`,
-//! `sweep`, `mutants`, `fuzz`, `threats`, `build`, `capsules`, `new-capsule`,
-//! `trevm`. Each installs what it needs and says what it does.
+//! The commands of the README and of CI. Each installs what it needs and says
+//! what it does.
+//!
+//! - to use it: `demo`, `build`, `capsules`, `new-capsule`, `trevm`;
+//! - every test: `test`; longer searches: `sweep`, `mutants`, `fuzz`, `miri`,
+//!   `sanitize`;
+//! - images and figures: `boards`, `size`, `bench`, `goodput`;
+//! - what is shipped, and why to trust it: `supply-chain`, `sbom`,
+//!   `reproducible`, `threats`.
 
 #![forbid(unsafe_code)]
 
 mod bench;
 mod build;
+mod bytes;
 mod capsule;
 mod counting;
+mod coverage;
 mod demo;
 mod floats;
 mod foreign;
@@ -16,20 +24,29 @@ mod fuzzers;
 mod goodput;
 mod image;
 mod libcoap;
+mod miri;
 mod mutants;
+mod reproducible;
 mod run;
+mod sanitize;
 mod setup;
 mod size;
+mod supply;
 mod sweep;
 mod test;
 mod threats;
 mod trevm;
+#[cfg(test)]
+mod versions;
+mod wrapper;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use testbed::Board;
+
+use crate::image::Image;
 
 #[derive(Parser)]
 #[command(
@@ -54,10 +71,12 @@ enum Command {
     Test,
     /// How much flash and RAM an image takes, held against its ceilings
     Size {
-        /// The board
-        #[arg(long, value_name = "BOARD", default_value = "cortex-m", value_parser = board)]
-        board: Board,
+        /// The board: cortex-m or riscv in QEMU, or a real one
+        #[arg(long, value_name = "BOARD", default_value = "cortex-m", value_parser = image::named)]
+        board: &'static Image,
     },
+    /// Builds the images of the real boards, leaves target/images/sealift-BOARD
+    Boards,
     /// Every power cut in the store, and millions at random: the nightly run
     Sweep {
         /// Seed of what is random; another one each time if it is not given
@@ -66,6 +85,10 @@ enum Command {
     },
     /// Changes of the manifest and storage crates that a test must notice
     Mutants,
+    /// Unsafe code under Miri
+    Miri,
+    /// The native device under AddressSanitizer, through the end-to-end scenarios
+    Sanitize,
     /// libFuzzer on the targets in fuzz/, for so many minutes each
     Fuzz {
         /// How long each target is fuzzed
@@ -74,8 +97,21 @@ enum Command {
         /// Writes fuzz/seeds anew instead
         #[arg(long)]
         seeds: bool,
+        /// Runs seeds, regressions and what was found before, and says what of our
+        /// crates that runs and what it does not
+        #[arg(long, conflicts_with = "seeds")]
+        coverage: bool,
         /// Only this target, on all cores
         target: Option<String>,
+    },
+    /// Writes the record of what others wrote and is in what we ship
+    SupplyChain,
+    /// Bills of materials of all that is shipped, to target/sbom
+    Sbom,
+    /// Builds programs twice, in two folders, and compares them: a long one
+    Reproducible {
+        /// Which, as in the record; by default signer and qemu-cortex-m
+        names: Vec<String>,
     },
     /// The threat model as a table, or one threat of it
     Threats {
@@ -114,16 +150,33 @@ fn board(name: &str) -> Result<Board, String> {
 }
 
 fn main() -> ExitCode {
+    if let Some(folders) = std::env::var_os(wrapper::FOLDERS) {
+        return wrapper::compile(&folders).unwrap_or_else(|error| {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        });
+    }
     let result = match Arguments::parse().command {
         Command::Demo { board } => demo::demo(board),
         Command::Test => test::test(),
         Command::Size { board } => size::size(board),
+        Command::Boards => size::boards(),
         Command::Sweep { seed } => sweep::sweep(seed),
         Command::Mutants => mutants::mutants(),
+        Command::Miri => miri::miri(),
+        Command::Sanitize => sanitize::sanitize(),
         Command::Fuzz { seeds: true, .. } => fuzz::seeds(),
+        Command::Fuzz {
+            coverage: true,
+            target,
+            ..
+        } => coverage::coverage(target.as_deref()),
         Command::Fuzz {
             minutes, target, ..
         } => fuzz::fuzz(minutes, target.as_deref()),
+        Command::SupplyChain => supply::write(),
+        Command::Sbom => supply::sbom(),
+        Command::Reproducible { names } => reproducible::reproducible(&names),
         Command::Threats { id } => threats::threats(id.as_deref()),
         Command::Bench { board } => match image::of(board) {
             None => bench::bench(),

@@ -5,12 +5,15 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use crate::fuzzers;
 use crate::run::{cargo, line, root, run, say, target};
 
 /// The target that capsules are compiled for.
 pub(crate) const WASM: &str = "wasm32v1-none";
-/// A microcontroller, to prove that the device crates need no `std`.
+/// A kind of microcontroller.
 pub(crate) const CORTEX_M: &str = "thumbv7em-none-eabihf";
+/// A newer one of that kind.
+pub(crate) const CORTEX_M33: &str = "thumbv8m.main-none-eabihf";
 /// The other kind of microcontroller.
 pub(crate) const RISCV: &str = "riscv32imac-unknown-none-elf";
 
@@ -40,6 +43,24 @@ pub(crate) fn rust_source() -> Result<()> {
         .args(["component", "add", "rust-src"])
         .current_dir(root()))
     .context("add the Rust component rust-src by hand, then run this again")
+}
+
+/// LLVM's tools of the nightly toolchain, which read what instrumented programs write
+/// down. Returns their folder.
+pub(crate) fn llvm_tools() -> Result<PathBuf> {
+    let tools = fuzzers::sysroot()
+        .context("install it: rustup toolchain install nightly")?
+        .join("lib/rustlib")
+        .join(fuzzers::HOST)
+        .join("bin");
+    if !tools.join("llvm-cov").is_file() {
+        say("adding LLVM's tools to the nightly toolchain");
+        run(Command::new("rustup")
+            .args(["component", "add", "llvm-tools", "--toolchain", "nightly"])
+            .current_dir(root()))
+        .context("add the component llvm-tools by hand, then run this again")?;
+    }
+    Ok(tools)
 }
 
 /// Installs Debian packages, if `present` says that something is missing.
@@ -103,6 +124,7 @@ pub(crate) fn python() -> Result<PathBuf> {
     let requirements = [
         "manifest/tests/interop/requirements.txt",
         "oscore/tests/interop/requirements.txt",
+        "threat-model/supply-chain/requirements.txt",
     ];
     let venv = target().join("venv");
     let python = venv.join("bin/python");
@@ -119,7 +141,7 @@ pub(crate) fn python() -> Result<PathBuf> {
     packages(&["python3", "python3-venv"], || {
         quiet(Command::new("python3").args(["-c", "import venv, ensurepip"])).is_ok()
     })?;
-    say("making a Python environment with aiocoap, cwt and cbor2");
+    say("making a Python environment with aiocoap, cwt, cbor2 and cyclonedx");
     run(Command::new("python3")
         .args(["-m", "venv", "--clear"])
         .arg(&venv))?;
@@ -168,6 +190,21 @@ fn tool(name: &str, version: &str, options: &[&str], ask: &[&str]) -> Result<Pat
         .arg(&tools)
         .args(options))?;
     Ok(program)
+}
+
+/// The nightly toolchain, without what this cargo says of its own.
+pub(crate) fn nightly() -> Command {
+    let mut command = Command::new("rustup");
+    command.args(["run", "nightly"]);
+    for name in [
+        "CARGO",
+        "RUSTC",
+        "RUSTUP_TOOLCHAIN",
+        "CARGO_ENCODED_RUSTFLAGS",
+    ] {
+        command.env_remove(name);
+    }
+    command
 }
 
 /// Where the compiler and its libraries are.

@@ -2,6 +2,7 @@
 //! ceilings beside it.
 
 use std::fs;
+use std::ops::Range;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -11,7 +12,7 @@ use testbed::{Board, Code, Device, RawPeer, Sign, Workshop};
 
 use crate::image::Image;
 use crate::run::{root, say, target};
-use crate::{build, floats, image};
+use crate::{build, bytes, floats, image};
 
 /// Requests to a capsule after which memory is looked at.
 const REQUESTS: usize = 1000;
@@ -24,7 +25,8 @@ const MEMORY: &str = "memory: heap";
 struct Ceilings {
     /// Code, constants and initial values.
     flash: u64,
-    /// Static, heap and stack at their highest.
+    /// Static, heap and stack at their highest; for a real board, which nothing
+    /// runs here, static alone.
     ram: u64,
 }
 
@@ -33,6 +35,7 @@ struct Ceilings {
 struct Sections {
     code: u64,
     constants: u64,
+    /// Initial values, and code that runs from RAM.
     initialised: u64,
     zero: u64,
     /// Of `zero`, the memory that the heap is given.
@@ -46,17 +49,27 @@ struct Peaks {
     stack: u64,
 }
 
-/// Builds the image, drives it, prints what it takes, and fails if that is over
-/// a ceiling.
-pub(crate) fn size(board: Board) -> Result<()> {
-    let image = image::of(board).context("the native board has no image")?;
-    build::everything()?;
-    image::build(board)?;
-    held(board, image)
+/// Builds the image, drives it if something can run it, prints what it takes,
+/// and fails if that is over a ceiling.
+pub(crate) fn size(image: &Image) -> Result<()> {
+    if image.emulator.is_some() {
+        build::everything()?;
+    }
+    image.build()?;
+    held(image)
+}
+
+/// Builds, lints and measures the boards that nothing runs here.
+pub(crate) fn boards() -> Result<()> {
+    for image in &image::REAL {
+        image.lint()?;
+        size(image)?;
+    }
+    Ok(())
 }
 
 /// As [`size`], of what is built.
-pub(crate) fn held(board: Board, image: &Image) -> Result<()> {
+pub(crate) fn held(image: &Image) -> Result<()> {
     let ceilings = root().join(image.folder).join("ceilings.toml");
     let text = fs::read_to_string(&ceilings)
         .with_context(|| format!("cannot read {}", ceilings.display()))?;
@@ -66,18 +79,24 @@ pub(crate) fn held(board: Board, image: &Image) -> Result<()> {
     if file.architecture() == object::Architecture::Arm {
         floats::stay_where_they_are(&file)?;
     }
-    let sections = sections(&file)?;
-    say(&format!("driving the board {}", board.name()));
-    let moments = drive(board)?;
+    let sections = sections(&file, &image.ram)?;
+    let moments = match &image.emulator {
+        Some(emulator) => {
+            say(&format!("driving the board {}", image.name));
+            drive(emulator.board)?
+        }
+        None => Vec::new(),
+    };
 
     let flash = sections.code + sections.constants + sections.initialised;
     let fixed = sections.initialised + sections.zero - sections.heap;
+    bytes::print(&file);
     println!("{} bytes of code", sections.code);
     println!("{} of constants", sections.constants);
     println!("{} of initial values", sections.initialised);
     println!("{flash} of flash; the ceiling is {}", ceilings.flash);
-    println!("{fixed} of static RAM");
-    let mut ram = 0;
+    println!("{fixed} of static RAM, and {} for a heap", sections.heap);
+    let mut ram = fixed;
     for (moment, Peaks { heap, stack }) in moments {
         ram = fixed + heap + stack;
         println!("{heap} of heap and {stack} of stack at the most, {ram} of RAM, {moment}");
@@ -88,7 +107,7 @@ pub(crate) fn held(board: Board, image: &Image) -> Result<()> {
     Ok(())
 }
 
-fn sections(file: &object::File<'_>) -> Result<Sections> {
+fn sections(file: &object::File<'_>, ram: &Range<u64>) -> Result<Sections> {
     let mut sections = Sections {
         code: 0,
         constants: 0,
@@ -107,10 +126,13 @@ fn sections(file: &object::File<'_>) -> Result<Sections> {
         if section.name() == Ok(".stack") {
             continue;
         }
+        let in_ram = ram.contains(&section.address());
         let place = match section.kind() {
+            SectionKind::UninitializedData if in_ram => &mut sections.zero,
+            // Room that is left free between others.
+            SectionKind::UninitializedData => continue,
+            _ if in_ram => &mut sections.initialised,
             SectionKind::Text => &mut sections.code,
-            SectionKind::Data => &mut sections.initialised,
-            SectionKind::UninitializedData => &mut sections.zero,
             _ => &mut sections.constants,
         };
         *place += section.size();

@@ -9,17 +9,7 @@ use anyhow::{Context, Result, ensure};
 use testbed::Board;
 
 use crate::run::{cargo, line, root, run, say, target};
-use crate::{build, demo, foreign, fuzz, image, libcoap, setup, size};
-
-/// The crates that run on a device.
-const DEVICE_CRATES: [&str; 6] = [
-    "sealift-manifest",
-    "sealift-storage",
-    "sealift-oscore",
-    "sealift-wire",
-    "sealift-engine",
-    "sealift-core",
-];
+use crate::{build, demo, foreign, fuzz, image, libcoap, setup, size, supply};
 
 #[derive(Default)]
 struct Count {
@@ -45,7 +35,6 @@ impl Count {
 /// Runs everything, then says how many passed and failed.
 pub(crate) fn test() -> Result<()> {
     setup::rust_target(setup::WASM)?;
-    setup::rust_target(setup::CORTEX_M)?;
     setup::libclang()?;
     let python = setup::python()?;
     let deny = setup::cargo_deny()?;
@@ -75,6 +64,7 @@ pub(crate) fn test() -> Result<()> {
         }
         Ok(())
     });
+    count.check("bills of materials", supply::sbom);
     if denying(&deny, &root())
         .args(["fetch", "db"])
         .output()
@@ -86,20 +76,10 @@ pub(crate) fn test() -> Result<()> {
     } else {
         say("dependencies: advisories not checked, the database cannot be had here");
     }
+    build::with_tests()?;
     build::everything()?;
     foreign::capsules()?;
-    count.check("the device crates compile without std", || {
-        let mut check = cargo();
-        check.args(["check", "--locked", "--target", setup::CORTEX_M]);
-        for name in DEVICE_CRATES {
-            check.args(["-p", name]);
-        }
-        run(&mut check)
-    });
-    count.check("clippy", || {
-        run(cargo()
-            .args(["clippy", "--locked", "--workspace", "--all-targets"])
-            .args(["--", "-D", "warnings"]))?;
+    count.check("clippy, outside of the workspace", || {
         run(cargo()
             .args(["clippy", "--locked", "--target-dir"])
             .arg(target().join("smith"))
@@ -134,7 +114,7 @@ pub(crate) fn test() -> Result<()> {
     let fixtures = fuzz::fixtures()?;
     say("tests");
     let mut tests = cargo();
-    tests
+    build::linted(&mut tests)
         .args(["test", "--locked", "--workspace", "--no-fail-fast"])
         .env("SEALIFT_PYTHON", &python)
         .env("SEALIFT_CAPSULES", target().join("capsules"))
@@ -153,6 +133,16 @@ pub(crate) fn test() -> Result<()> {
     count.check("the demo", || demo::demo(Board::Native));
     on_board(Board::CortexM, &mut count)?;
     on_board(Board::Riscv, &mut count)?;
+    count.check(
+        "clippy: what the Ariel OS application has of the boards",
+        image::lint_for_ariel,
+    );
+    for image in &image::REAL {
+        count.check(&format!("clippy: {}", image.name), || image.lint());
+        count.check(&format!("image and size: {}", image.name), || {
+            size::size(image)
+        });
+    }
     smoke(&fixtures, &mut count);
 
     let Count {
@@ -188,7 +178,7 @@ fn on_board(board: Board, count: &mut Count) -> Result<()> {
     }
     say(&format!("end-to-end tests, on the board {}", board.name()));
     let mut tests = cargo();
-    tests
+    build::linted(&mut tests)
         .args(["test", "--locked", "--workspace", "--no-fail-fast"])
         .env(testbed::BOARD, board.name());
     for name in SCENARIOS {
@@ -197,18 +187,17 @@ fn on_board(board: Board, count: &mut Count) -> Result<()> {
     tests.args(["--", "--include-ignored"]);
     count_tests(&mut tests, count)?;
     if let Some(image) = image::of(board) {
-        count.check(&format!("size: {}", board.name()), || {
-            size::held(board, image)
-        });
+        count.check(&format!("size: {}", board.name()), || size::held(image));
     }
     Ok(())
 }
 
 /// The folders that have a `Cargo.lock`.
-fn workspaces() -> [PathBuf; 6] {
+fn workspaces() -> [PathBuf; 7] {
     [
         root(),
         root().join("firmware/boards"),
+        root().join("firmware/boards/esp32-c6"),
         root().join("capsules"),
         foreign::folder(),
         smith(),

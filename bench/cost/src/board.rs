@@ -19,7 +19,7 @@ const MESSAGE: usize = 64;
 const HASHED: [usize; 2] = [3072, 4096];
 /// The numbers of rounds of a loop, of which the difference counts.
 const FIBONACCI: [u32; 2] = [20, 10_020];
-const COREMARK: [u32; 2] = [1, 11];
+const LOOPS: [u32; 2] = [1, 11];
 
 /// One row of the table.
 #[derive(Debug)]
@@ -139,11 +139,11 @@ fn loops(programs: &Programs, signed: &Signed, rows: &mut Counts) -> Result<()> 
             "Fibonacci, for each round",
         ),
         (
-            b'c',
-            "coremark",
-            "coremark.suit",
-            COREMARK,
-            "CoreMark's loop, for each round",
+            b'l',
+            "loops",
+            "loops.suit",
+            LOOPS,
+            "a set of loops, for each round",
         ),
     ] {
         let envelope = signed.file(file)?;
@@ -152,7 +152,6 @@ fn loops(programs: &Programs, signed: &Signed, rows: &mut Counts) -> Result<()> 
             let result = board.task(kind, count.into(), &[])?;
             native.push(board.instructions());
             let result = u32::from_le_bytes(*result.first_chunk().context("no result")?);
-            ensure!(kind != b'c' || result & 1 == 1, "wrong checksums");
             let input = format!("{function} {count}");
             let case = job(function, signed, &envelope, input.as_bytes())?;
             let said = String::from_utf8_lossy(&case.answer).into_owned();

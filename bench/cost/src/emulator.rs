@@ -54,6 +54,7 @@ impl Machine {
         }
         command
             .args(["-display", "none", "-monitor", "none", "-serial", "none"])
+            .arg("-no-reboot")
             .args(["-semihosting-config", "enable=on,target=native"])
             .arg(image)
             .arg(program);

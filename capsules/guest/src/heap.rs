@@ -330,6 +330,11 @@ mod tests {
     use super::*;
 
     use alloc::vec::Vec;
+    use core::ops::Range;
+
+    /// How much is tried at random: Miri is some hundred times slower.
+    const SEEDS: Range<u64> = if cfg!(miri) { 1..3 } else { 1..20 };
+    const STEPS: usize = if cfg!(miri) { 1500 } else { 5000 };
 
     /// Takes and gives at random, and looks whether blocks keep what is
     /// written to them.
@@ -343,7 +348,7 @@ mod tests {
         };
         let mut blocks: Vec<(*mut u8, usize, u8)> = Vec::new();
         let mut refused = 0;
-        for _ in 0..5000 {
+        for _ in 0..STEPS {
             if next() % 5 < 3 || blocks.is_empty() {
                 let size = 1 + next() % sizes;
                 let block = heap.take(size);
@@ -374,7 +379,7 @@ mod tests {
 
     #[test]
     fn blocks_of_first_fit_do_not_touch_and_nothing_is_lost() {
-        for seed in 1..20 {
+        for seed in SEEDS {
             churn(&FirstFit, seed, 200);
             let all = FirstFit.take(2048 - 8);
             assert!(!all.is_null(), "seed {seed}: the heap is in pieces");
@@ -396,7 +401,7 @@ mod tests {
     #[test]
     fn blocks_of_bump_do_not_touch_and_all_are_free_at_the_end() {
         let heap = Bump::new();
-        for seed in 1..20 {
+        for seed in SEEDS {
             assert!(churn(&heap, seed, 30) > 0, "never full");
             let all = heap.take(2048);
             assert!(!all.is_null(), "seed {seed}");

@@ -6,6 +6,7 @@ use sealift_engine::HOST;
 use sealift_manifest::{Grants, Kind, Manifest, PublicKey, Verified, verify};
 use sealift_wire::Refusal;
 
+use crate::capsule::BUILT;
 use crate::refuse;
 
 /// What a manifest is measured against.
@@ -76,7 +77,7 @@ impl Acceptance {
             Some(Refusal::WrongProfile)
         } else if invoke.memory > memory || invoke.stack > stack || invoke.fuel > fuel {
             Some(Refusal::LimitsTooHigh)
-        } else if !self.offered.contains(invoke.grants) {
+        } else if !self.offered.contains(invoke.grants) || !BUILT.contains(invoke.grants) {
             Some(Refusal::NotOffered)
         } else {
             None

@@ -42,6 +42,10 @@ pub struct Config<const N: usize> {
     /// Where the flash can be read as memory, if it can: payloads then run in
     /// place, and cost no RAM.
     pub mapping: Option<Mapping>,
+    /// Whether a capsule goes on while the one that is to replace it is checked.
+    /// Otherwise it is stopped for that, which takes some 15 kB of RAM less, and
+    /// started anew should the other not be what it was signed for.
+    pub beside: bool,
     /// The largest body of a request to run an ephemeral capsule, in bytes:
     /// envelope and input are in RAM while it runs.
     pub job_limit: usize,
@@ -126,6 +130,7 @@ where
         let vms = Supervisor::boot(
             store,
             config.mapping,
+            config.beside,
             config.acceptance,
             host,
             config.time_limit,

@@ -361,8 +361,17 @@ where
         manifest: &Verified<Manifest<'_>>,
     ) -> Result<(), Refusal> {
         let payload = self.payload(vm, slot, manifest)?;
-        capsule::check(manifest, &payload)
-            .map_err(|fault| refuse::because(self.name(vm), &fault, fault.refusal()))
+        if !self.beside {
+            self.stop(vm);
+        }
+        let checked = capsule::check(manifest, &payload);
+        drop(payload);
+        checked.map_err(|fault| {
+            if !self.beside {
+                self.start(vm);
+            }
+            refuse::because(self.name(vm), &fault, fault.refusal())
+        })
     }
 
     /// Confirms the trial of `vm`.

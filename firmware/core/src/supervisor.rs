@@ -22,6 +22,8 @@ pub(crate) const TRIES: u8 = 3;
 pub(crate) struct Supervisor<F, H: Host, const N: usize, const W: usize> {
     pub(crate) store: Store<F, N, W>,
     pub(crate) mapping: Option<Mapping>,
+    /// Whether a capsule goes on while another one is checked.
+    pub(crate) beside: bool,
     pub(crate) acceptance: Acceptance,
     pub(crate) host: H,
     /// The time of the device, in milliseconds.
@@ -88,6 +90,7 @@ where
     pub(crate) fn boot(
         store: Store<F, N, W>,
         mapping: Option<Mapping>,
+        beside: bool,
         acceptance: Acceptance,
         host: H,
         time_limit: u64,
@@ -95,6 +98,7 @@ where
         let mut supervisor = Self {
             store,
             mapping,
+            beside,
             acceptance,
             host,
             now: 0,

@@ -31,6 +31,7 @@ extern crate alloc;
 pub mod files;
 pub mod identity;
 mod record;
+pub mod wifi;
 
 use embedded_storage::nor_flash::NorFlash;
 

@@ -14,7 +14,7 @@ use std::rc::Rc;
 use crate::fixtures::Fixtures;
 use crate::rng::Rng;
 
-const PAGE: usize = 1024;
+pub(crate) const PAGE: usize = 1024;
 pub(crate) const WORD: usize = 4;
 /// Room for a real capsule.
 const SLOT_PAGES: u16 = 44;
@@ -173,19 +173,20 @@ pub fn config<const N: usize>(
         identity,
         layout,
         mapping: None,
+        beside: true,
         job_limit: JOB_LIMIT,
         time_limit: TIME_LIMIT,
         session_idle: SESSION_IDLE,
     }
 }
 
-/// Starts a device on this flash.
+/// Starts a device on this flash; `None` where the power was cut meanwhile.
 pub(crate) fn boot(
     people: &People,
     fixtures: &Fixtures,
     flash: &Flash,
     clock: &Rc<Cell<u64>>,
-) -> Unit32 {
+) -> Option<Unit32> {
     let roles = [Roles::DEPLOY, Roles::USE, Roles::DEPLOY, Roles::OBSERVE];
     let mut policy = Policy::default();
     for (person, roles) in people.known.iter().zip(roles) {
@@ -197,7 +198,8 @@ pub(crate) fn boot(
         rng: Rng::new(8),
     };
     match Device::boot(config, flash.clone(), Rng::new(7), board) {
-        Ok(device) => device,
+        Ok(device) => Some(device),
+        Err(_) if flash.0.borrow().is_off() => None,
         Err(error) => panic!("the device does not start: {error}"),
     }
 }

@@ -31,6 +31,10 @@ pub(crate) struct Fixtures {
     pub(crate) bodies: Vec<Body>,
     /// The envelope of what runs at the start.
     pub(crate) active: Option<Vec<u8>>,
+    /// That of a capsule that makes host calls as it is told.
+    pub(crate) hostcalls: Option<Vec<u8>>,
+    /// Those of two that say which they are, and of one that does not start.
+    pub(crate) versions: Option<[Vec<u8>; 3]>,
 }
 
 /// The files that the translator made, and how they are sent.
@@ -53,6 +57,8 @@ impl Fixtures {
             trust: vec![anchor()],
             bodies: promises(),
             active: None,
+            hostcalls: None,
+            versions: None,
         };
         if let Some(folder) = std::env::var_os(FOLDER) {
             fixtures.read(Path::new(&folder));
@@ -71,6 +77,8 @@ impl Fixtures {
         let key = ed25519_compact::PublicKey::from_pem(&key).unwrap();
         self.trust.push(PublicKey::from_bytes(&key).unwrap());
         self.active = Some(file("active.suit"));
+        self.hostcalls = Some(file("hostcalls.suit"));
+        self.versions = Some(["active.suit", "next.suit", "fails.suit"].map(&file));
         for (name, code, path) in FILES {
             let mut bytes = file(name);
             if path == ["vm-run"] {

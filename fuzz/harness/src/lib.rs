@@ -1,10 +1,10 @@
 //! What the fuzzers do with an input, without the fuzzers: the device in memory,
 //! its peers, and what must hold.
 //!
-//! - [`Target`]: the four things that are fuzzed; [`Target::run`] takes any
-//!   bytes and panics where something is wrong.
-//! - [`Unscripted`]: two more, below the device, whose inputs are no scripts.
+//! - [`Target`]: the things that are fuzzed; [`Target::run`] takes any bytes and
+//!   panics where something is wrong.
 //! - [`Script`]: how bytes are read as steps; [`mutate`]: how they are changed.
+//!   (Two targets, below the device, have inputs that are no scripts.)
 //! - [`Target::seeds`]: real exchanges to start from.
 //! - [`promise`]: signed manifests, and [`config`]: a device that takes them.
 //! - [`memory`]: counts what the device holds.
@@ -30,7 +30,6 @@ mod script;
 mod seeds;
 mod targets;
 mod trace;
-mod unscripted;
 
 pub use device::config;
 pub use fixtures::FOLDER;
@@ -39,4 +38,3 @@ pub use rng::Rng;
 pub use script::{MAX_STEPS, Script, Step, patch};
 pub use targets::Target;
 pub use trace::Trace;
-pub use unscripted::Unscripted;

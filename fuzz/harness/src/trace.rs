@@ -20,11 +20,23 @@ pub struct Trace {
     pub highest: u64,
     /// Whether a transfer was open at some time.
     pub transfers: bool,
-    /// Messages that both implementations of OSCORE read alike.
+    /// Messages that both implementations of OSCORE read alike, or envelopes that
+    /// everybody takes.
     pub alike: usize,
+    /// Whether it came to what the target is for: a manifest that was taken, a power
+    /// cut, a host call that was done.
+    pub reached: bool,
 }
 
 impl Trace {
+    /// Of a target where nothing else is to be told.
+    pub(crate) fn of(reached: bool) -> Self {
+        Self {
+            reached,
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn note(&mut self, reply: &Reply) {
         match reply {
             Reply::Protected(inner) if inner.first().is_some_and(|code| code >> 5 == 2) => {
@@ -48,6 +60,7 @@ impl Trace {
             highest: self.highest.max(other.highest),
             transfers: self.transfers || other.transfers,
             alike: self.alike + other.alike,
+            reached: self.reached || other.reached,
         }
     }
 }

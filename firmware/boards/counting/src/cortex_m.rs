@@ -3,14 +3,16 @@
 //! Nothing of it counts instructions. But QEMU can be told how long one takes: with
 //! `-icount shift=7` that is 128 ns, and timer 0 counts at 25 MHz, so that there are
 //! 3.2 of its ticks for each, and their number gives the instructions exactly.
+//!
+//! A panic is a fault, whose handler is the boards': it resets the machine, and QEMU
+//! ends.
 #![expect(
     unsafe_code,
-    reason = "registers of the timer, the instruction of semihosting, and the handler of faults"
+    reason = "registers of the timer, and the instruction of semihosting"
 )]
 
 // Its critical sections.
 use cortex_m as _;
-use cortex_m_rt::exception;
 
 /// Where the flash is: in the PSRAM, of which the linker script knows nothing.
 pub(crate) const FLASH: usize = 0x2100_0000;
@@ -61,10 +63,4 @@ fn left() -> u32 {
 pub(crate) unsafe fn semihosting(number: usize, argument: *const [usize; 3]) -> usize {
     // SAFETY: the caller keeps the contract of the call.
     unsafe { cortex_m_semihosting::syscall1(number, argument.expose_provenance()) }
-}
-
-/// A panic comes here: in the image it is an undefined instruction.
-#[exception]
-unsafe fn HardFault(_: &cortex_m_rt::ExceptionFrame) -> ! {
-    crate::host::leave(false)
 }

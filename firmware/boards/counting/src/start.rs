@@ -1,6 +1,7 @@
 //! The first that a program does, and the end of one that broke.
 
 use core::mem::MaybeUninit;
+#[cfg(target_arch = "riscv32")]
 use core::panic::PanicInfo;
 
 use sealift_mcu::heap;
@@ -19,7 +20,9 @@ pub fn start() {
     machine::start();
 }
 
-/// Where panics are no undefined instructions, as they are in the images.
+/// Where panics are no illegal instructions, as they are in the images. A Cortex-M
+/// has the boards' handler.
+#[cfg(target_arch = "riscv32")]
 #[panic_handler]
 fn panic(_: &PanicInfo<'_>) -> ! {
     crate::host::leave(false)

@@ -5,18 +5,14 @@ use alloc::vec::Vec;
 use core::cell::RefCell;
 
 use embassy_time::Instant;
+use rand_core::RngCore;
 use sealift_core::capsule::{Category, Host, Reading, Unavailable};
 
-/// What a board has for capsules. What it leaves out, they are told that it
-/// has not got.
-pub trait Services: 'static {
-    /// Fills `bytes` with random numbers that nobody can guess.
-    ///
-    /// # Errors
-    ///
-    /// Where the source fails.
-    fn random(&mut self, bytes: &mut [u8]) -> Result<(), Unavailable>;
+use crate::Random;
 
+/// What a board has for capsules besides log, time and random numbers. What it
+/// leaves out, they are told that it has not got.
+pub trait Services: 'static {
     /// Measures with all sensors of a category, or with all there are.
     ///
     /// # Errors
@@ -47,21 +43,26 @@ pub trait Services: 'static {
 }
 
 /// A board as its capsules see it; each has a handle of its own.
-pub struct BoardHost<S>(Rc<RefCell<S>>);
+pub struct BoardHost<S>(Rc<RefCell<Shared<S>>>);
+
+struct Shared<S> {
+    services: S,
+    rng: Random,
+}
 
 impl<S: Services> BoardHost<S> {
-    /// A handle to these services.
-    pub fn new(services: S) -> Self {
-        Self(Rc::new(RefCell::new(services)))
+    /// A handle to these services, and to random numbers from `rng`.
+    pub fn new(services: S, rng: Random) -> Self {
+        Self(Rc::new(RefCell::new(Shared { services, rng })))
     }
 
     /// Nobody keeps a borrow across a call, so this always succeeds.
     fn with<T>(
         &mut self,
-        ask: impl FnOnce(&mut S) -> Result<T, Unavailable>,
+        ask: impl FnOnce(&mut Shared<S>) -> Result<T, Unavailable>,
     ) -> Result<T, Unavailable> {
-        let mut services = self.0.try_borrow_mut().map_err(|_| Unavailable)?;
-        ask(&mut services)
+        let mut shared = self.0.try_borrow_mut().map_err(|_| Unavailable)?;
+        ask(&mut shared)
     }
 }
 
@@ -77,7 +78,10 @@ impl<S: Services> Host for BoardHost<S> {
     }
 
     fn random(&mut self, bytes: &mut [u8]) -> Result<(), Unavailable> {
-        self.with(|services| services.random(bytes))
+        self.with(|shared| {
+            shared.rng.fill_bytes(bytes);
+            Ok(())
+        })
     }
 
     fn now_ms(&mut self) -> u64 {
@@ -85,14 +89,14 @@ impl<S: Services> Host for BoardHost<S> {
     }
 
     fn read_sensors(&mut self, category: Option<Category>) -> Result<Vec<Reading>, Unavailable> {
-        self.with(|services| services.read_sensors(category))
+        self.with(|shared| shared.services.read_sensors(category))
     }
 
     fn toggle_led(&mut self) -> Result<(), Unavailable> {
-        self.with(Services::toggle_led)
+        self.with(|shared| shared.services.toggle_led())
     }
 
     fn button_low(&mut self) -> Result<bool, Unavailable> {
-        self.with(Services::button_low)
+        self.with(|shared| shared.services.button_low())
     }
 }

@@ -21,6 +21,13 @@ pub fn start(sink: Sink, level: LevelFilter) {
     log::set_max_level(level);
 }
 
+/// Text of a device that is about to start again, as it is.
+pub fn last_words(text: fmt::Arguments<'_>) {
+    if let Some(sink) = critical_section::with(|cs| LOGGER.0.borrow(cs).get()) {
+        sink(text);
+    }
+}
+
 impl Log for Logger {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         metadata.level() <= log::max_level()

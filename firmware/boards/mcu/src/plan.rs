@@ -124,6 +124,8 @@ where
         identity,
         layout,
         mapping: plan.mapping,
+        // RAM is what there is least of.
+        beside: false,
         job_limit: plan.job_limit,
         time_limit: plan.time_limit,
         session_idle: plan.session_idle,

@@ -1,18 +1,21 @@
 //! The loop between network and device.
 
 use core::fmt::Debug;
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 
 use embassy_futures::yield_now;
 use embassy_net::udp::{PacketMetadata, UdpMetadata, UdpSocket};
-use embassy_net::{IpAddress, IpEndpoint, Stack};
+use embassy_net::{IpEndpoint, Stack};
 use embassy_time::{Instant, with_deadline};
 use embedded_storage::nor_flash::NorFlash;
 use rand_core::CryptoRngCore;
 use sealift_core::capsule::Host;
 use sealift_core::{Device, Step};
 use sealift_oscore::MAX_DATAGRAM;
+use static_cell::ConstStaticCell;
 
+use crate::network::Address;
+#[cfg(feature = "bare")]
 use crate::{heap, stack};
 
 /// CoAP's own port (RFC 7252, 6.1).
@@ -26,16 +29,14 @@ const QUEUE: usize = 4;
 const REST_MS: u64 = 1000;
 
 /// Buffers of the device's socket, and of what is to be sent.
-#[derive(Debug)]
-pub struct Sockets {
+struct Buffers {
     received: [u8; 2 * MAX_DATAGRAM],
     sent: [u8; MAX_DATAGRAM],
     outgoing: [u8; MAX_DATAGRAM],
 }
 
-impl Sockets {
-    /// Empty buffers.
-    pub const fn new() -> Self {
+impl Buffers {
+    const fn new() -> Self {
         Self {
             received: [0; 2 * MAX_DATAGRAM],
             sent: [0; MAX_DATAGRAM],
@@ -44,29 +45,25 @@ impl Sockets {
     }
 }
 
-impl Default for Sockets {
-    fn default() -> Self {
-        Self::new()
-    }
-}
+static BUFFERS: ConstStaticCell<Buffers> = ConstStaticCell::new(Buffers::new());
 
 /// Serves a device on UDP port [`PORT`], for ever. `alive` is called at least
-/// once in a second as long as nothing hangs.
+/// once in a second as long as nothing hangs. Once for each program: a second
+/// call panics.
 pub async fn serve<F, R, H, const N: usize, const W: usize, const SESSIONS: usize>(
     device: &mut Device<F, R, H, N, W, SESSIONS>,
     stack: Stack<'_>,
-    sockets: &mut Sockets,
     mut alive: impl FnMut(),
 ) where
     F: NorFlash<Error: Debug>,
     R: CryptoRngCore,
     H: Host,
 {
-    let Sockets {
+    let Buffers {
         received,
         sent,
         outgoing,
-    } = sockets;
+    } = BUFFERS.take();
     let mut received_meta = [PacketMetadata::EMPTY; QUEUE];
     let mut sent_meta = [PacketMetadata::EMPTY; QUEUE];
     let mut socket = UdpSocket::new(stack, &mut received_meta, received, &mut sent_meta, sent);
@@ -75,7 +72,9 @@ pub async fn serve<F, R, H, const N: usize, const W: usize, const SESSIONS: usiz
         return;
     }
     log::info!("listening on port {PORT}");
+    #[cfg(feature = "bare")]
     let mut memory = Memory::default();
+    let mut address = Address::default();
     loop {
         alive();
         let until = loop {
@@ -88,12 +87,14 @@ pub async fn serve<F, R, H, const N: usize, const W: usize, const SESSIONS: usiz
                 Step::Wait(until) => break until,
             }
         };
+        #[cfg(feature = "bare")]
         memory.report();
+        address.report(stack);
         // The network has its turn even where capsules keep the device busy.
         yield_now().await;
         let until = Instant::from_millis(until.min(now().saturating_add(REST_MS)));
         let taken = socket.recv_from_with(|datagram, from| {
-            let length = device.handle_datagram(now(), address(from), datagram, outgoing);
+            let length = device.handle_datagram(now(), peer(from), datagram, outgoing);
             (length, from)
         });
         if let Ok((length, to)) = with_deadline(until, taken).await {
@@ -106,9 +107,8 @@ fn now() -> u64 {
     Instant::now().as_millis()
 }
 
-fn address(from: UdpMetadata) -> SocketAddr {
-    let IpAddress::Ipv4(ip) = from.endpoint.addr;
-    SocketAddr::from((ip, from.endpoint.port))
+fn peer(from: UdpMetadata) -> SocketAddr {
+    SocketAddr::new(IpAddr::from(from.endpoint.addr), from.endpoint.port)
 }
 
 async fn send(socket: &UdpSocket<'_>, datagram: Option<&[u8]>, to: UdpMetadata) {
@@ -121,12 +121,14 @@ async fn send(socket: &UdpSocket<'_>, datagram: Option<&[u8]>, to: UdpMetadata) 
 }
 
 /// What the log last said of memory.
+#[cfg(feature = "bare")]
 #[derive(Default)]
 struct Memory {
     heap: usize,
     stack: usize,
 }
 
+#[cfg(feature = "bare")]
 impl Memory {
     /// Says so where more was needed than ever before.
     fn report(&mut self) {

@@ -105,6 +105,7 @@ fn boot(arguments: &Arguments) -> Result<NativeDevice> {
         identity,
         layout,
         mapping: None,
+        beside: true,
         job_limit: JOB_LIMIT,
         time_limit: TIME_LIMIT_MS,
         session_idle: SESSION_IDLE_MS,

@@ -22,70 +22,45 @@ use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 
 use embassy_executor::Spawner;
-use embassy_net::{Ipv4Cidr, Runner, StackResources, StaticConfigV4};
-use rand_chacha::ChaCha20Rng;
-use rand_core::{RngCore, SeedableRng};
+use embassy_net::{Ipv4Cidr, Runner};
+use rand_core::SeedableRng;
 use sealift_core::capsule::{Category, Reading, Unavailable};
-use sealift_core::{Device, Limits};
-use sealift_mcu::{BoardHost, Plan, Services, Sockets};
-use static_cell::{ConstStaticCell, StaticCell};
+use sealift_mcu::cortex::stop;
+use sealift_mcu::{Plan, Random, Services};
+use static_cell::StaticCell;
 
 use crate::ethernet::Lan9118;
 use crate::flash::{BoardFlash, WORD};
 use crate::hostfile::HostFile;
 use crate::registers::Peripheral::FpgaIo;
 
-/// The components of this board.
-const NAMES: [&str; 2] = ["vm1", "vm2"];
 /// Bytes of flash: as much as many microcontrollers have.
 const FLASH: usize = 1 << 20;
 /// Pages of one slot: 128 KiB.
 const SLOT_PAGES: u16 = 32;
-/// Peers with a security context at a time.
-const SESSIONS: usize = 4;
-/// The most that one capsule may get.
-const LIMITS: Limits = Limits {
-    memory: 64 * 1024,
-    stack: 16 * 1024,
-    fuel: 100_000_000,
-};
-/// The largest ephemeral capsule with its input.
-const JOB_LIMIT: usize = 24 * 1024;
-const TIME_LIMIT_MS: u64 = 60_000;
-const SESSION_IDLE_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// QEMU's user network.
 const ADDRESS: Ipv4Cidr = Ipv4Cidr::new(Ipv4Addr::new(10, 0, 2, 15), 24);
 const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
 
-type BoardDevice =
-    Device<BoardFlash, ChaCha20Rng, BoardHost<Board>, { NAMES.len() }, WORD, SESSIONS>;
+type BoardDevice = sealift_mcu::BoardDevice<BoardFlash, Board, WORD>;
 
 #[embassy_executor::main]
 async fn main(spawner: Spawner) {
     start::board();
-    let mut rng = match seed() {
-        Some(seed) => ChaCha20Rng::from_seed(seed),
-        None => start::stop("the host gives no random numbers"),
+    let Some(seed) = seed() else {
+        stop("the host gives no random numbers");
     };
+    let mut rng = Random::from_seed(seed);
     let device = match device(&mut rng) {
         Ok(device) => device,
-        Err(why) => start::stop(why),
+        Err(why) => stop(why),
     };
-
-    static RESOURCES: ConstStaticCell<StackResources<2>> =
-        ConstStaticCell::new(StackResources::new());
-    static SOCKETS: ConstStaticCell<Sockets> = ConstStaticCell::new(Sockets::new());
-    let config = embassy_net::Config::ipv4_static(StaticConfigV4 {
-        address: ADDRESS,
-        gateway: Some(GATEWAY),
-        dns_servers: Default::default(),
-    });
-    let (stack, runner) =
-        embassy_net::new(start::network(), config, RESOURCES.take(), rng.next_u64());
+    let config = sealift_mcu::fixed(ADDRESS, Some(GATEWAY));
+    let (stack, runner) = sealift_mcu::network(start::network(), config, &mut rng);
     match network(runner) {
         Ok(task) => spawner.spawn(task),
-        Err(_) => start::stop("the network's task does not start"),
+        Err(_) => stop("the network's task does not start"),
     }
     // For the test of the watchdog: a main loop that never comes round.
     let hangs = hostfile::argument("hang", &mut [0; 512]).is_some();
@@ -98,8 +73,8 @@ async fn main(spawner: Spawner) {
         watchdog::feed();
     };
     watchdog::start();
-    sealift_mcu::serve(device, stack, SOCKETS.take(), alive).await;
-    start::stop("the device does not listen");
+    sealift_mcu::serve(device, stack, alive).await;
+    stop("the device does not listen");
 }
 
 #[embassy_executor::task]
@@ -118,55 +93,34 @@ fn seed() -> Option<[u8; 32]> {
 
 // Not inlined, so that what it needs of the stack is free again afterwards.
 #[inline(never)]
-fn device(rng: &mut ChaCha20Rng) -> Result<&'static mut BoardDevice, &'static str> {
+fn device(rng: &mut Random) -> Result<&'static mut BoardDevice, &'static str> {
     static DEVICE: StaticCell<BoardDevice> = StaticCell::new();
-    let mut plan = Plan {
-        subject: "sealift-qemu",
-        names: NAMES,
-        slot_pages: SLOT_PAGES,
-        base: 0,
-        mapping: None,
-        limits: LIMITS,
-        job_limit: JOB_LIMIT,
-        time_limit: TIME_LIMIT_MS,
-        session_idle: SESSION_IDLE_MS,
-    };
     let mut buffer = [0; 512];
     let path = hostfile::argument("flash", &mut buffer).ok_or("no flash=FILE was given")?;
     let flash = BoardFlash::open(path, start::psram(FLASH)).map_err(|error| {
         log::error!("{path}: {error:?}");
         "the file of the flash cannot be used"
     })?;
-    plan.mapping = Some(flash.mapping());
-    let mut fork = || {
-        let mut seed = [0; 32];
-        rng.fill_bytes(&mut seed);
-        ChaCha20Rng::from_seed(seed)
+    let plan = Plan {
+        mapping: Some(flash.mapping()),
+        ..Plan::new("sealift-qemu", SLOT_PAGES)
     };
-    let host = BoardHost::new(Board { rng: fork() });
-    let device = sealift_mcu::start(plan, flash, fork(), host).map_err(|error| {
+    let device = sealift_mcu::boot(plan, flash, Board, rng).map_err(|error| {
         log::error!("{error}");
         "the device does not start"
     })?;
     Ok(DEVICE.init(device))
 }
 
-/// What this board has for capsules: random numbers, a light and a button. The
-/// sensor is simulated.
-struct Board {
-    rng: ChaCha20Rng,
-}
+/// What this board has for capsules: a light and a button. The sensor is
+/// simulated.
+struct Board;
 
 /// FPGAIO: the lights, and the buttons.
 const LEDS: u32 = 0x00;
 const BUTTONS: u32 = 0x08;
 
 impl Services for Board {
-    fn random(&mut self, bytes: &mut [u8]) -> Result<(), Unavailable> {
-        self.rng.fill_bytes(bytes);
-        Ok(())
-    }
-
     fn read_sensors(&mut self, category: Option<Category>) -> Result<Vec<Reading>, Unavailable> {
         sealift_simulation::read_sensors(embassy_time::Instant::now().as_millis(), category)
     }

@@ -1,19 +1,18 @@
-//! The first and the last that the board does.
+//! The first that the board does, and its interrupts.
 #![expect(
     unsafe_code,
-    reason = "interrupts are switched on here, and the linker's symbols are read"
+    reason = "interrupts are switched on here, and have their handlers"
 )]
 
 use core::cell::Cell;
-use core::fmt;
 use core::mem::MaybeUninit;
-use core::panic::PanicInfo;
 
 use cortex_m::interrupt::InterruptNumber;
-use cortex_m::peripheral::{NVIC, SCB};
+use cortex_m::peripheral::NVIC;
 use cortex_m_rt::exception;
 use critical_section::Mutex;
-use sealift_mcu::{heap, logger, stack};
+use sealift_mcu::cortex::{self, again};
+use sealift_mcu::{heap, logger};
 use static_cell::ConstStaticCell;
 
 use crate::ethernet::Lan9118;
@@ -46,10 +45,7 @@ pub(crate) fn board() {
     static MEMORY: ConstStaticCell<[MaybeUninit<u8>; HEAP]> =
         ConstStaticCell::new([MaybeUninit::uninit(); HEAP]);
 
-    let (bottom, top) = stack_ends();
-    // SAFETY: cortex-m-rt has the stack between these, which is the one that
-    // everything here runs on.
-    unsafe { stack::paint(bottom..top) };
+    cortex::paint_stack();
     heap::give(MEMORY.take());
     uart::start();
     logger::start(
@@ -84,32 +80,6 @@ pub(crate) fn psram(len: usize) -> Psram {
     unsafe { Psram::take(len) }
 }
 
-/// Says why, and leaves the rest to whoever watches the log.
-pub(crate) fn stop(why: impl fmt::Display) -> ! {
-    log::error!("stopped: {why}");
-    loop {
-        cortex_m::asm::wfi();
-    }
-}
-
-/// The lower and the upper end of the stack.
-fn stack_ends() -> (usize, usize) {
-    unsafe extern "C" {
-        static _stack_end: u32;
-        static _stack_start: u32;
-    }
-    (
-        (&raw const _stack_end).addr(),
-        (&raw const _stack_start).addr(),
-    )
-}
-
-/// A device that cannot go on starts again.
-fn again(why: fmt::Arguments<'_>) -> ! {
-    logger::write_to(&mut Uart, format_args!("FAULT {why}; starting again\n"));
-    SCB::sys_reset()
-}
-
 /// The watchdog's interrupt, its first warning, is not maskable.
 const WATCHDOG: i16 = -14;
 
@@ -122,15 +92,4 @@ unsafe fn DefaultHandler(number: i16) {
         WATCHDOG => again(format_args!("the watchdog was not fed")),
         _ => again(format_args!("interrupt {number} without a handler")),
     }
-}
-
-/// A panic comes here, too: in the image it is an undefined instruction.
-#[exception]
-unsafe fn HardFault(frame: &cortex_m_rt::ExceptionFrame) -> ! {
-    again(format_args!("at {:#010x}", frame.pc()))
-}
-
-#[panic_handler]
-fn panic(info: &PanicInfo<'_>) -> ! {
-    again(format_args!("{info}"))
 }

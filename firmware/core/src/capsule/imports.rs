@@ -14,6 +14,7 @@ use super::errand::Turn;
 use super::fault::{Fault, HostTrap};
 use super::load::{Held, Loaded};
 use super::runtime::State;
+#[cfg(feature = "udp")]
 use super::udp;
 use super::{FUEL_PER_BYTE, FUEL_PER_HOST_CALL, FUEL_PER_MS, MAX_LOG_LINE, MAX_RANDOM};
 
@@ -37,7 +38,18 @@ pub(super) fn imported<P: Held>(loaded: &Loaded<P>, granted: Grants) -> Result<G
     fault.map_or(Ok(imported), Err)
 }
 
-/// Links `interfaces` and nothing else.
+/// The interfaces that this build of the core has functions for.
+pub(crate) const BUILT: Grants = if cfg!(feature = "udp") {
+    Grants::ALL
+} else {
+    Grants::LOG
+        .union(Grants::RNG)
+        .union(Grants::TIME)
+        .union(Grants::SENSORS)
+        .union(Grants::GPIO)
+};
+
+/// Links `interfaces`, which are of the [`BUILT`], and nothing else.
 pub(super) fn link(linker: &mut Linker<State>, interfaces: Grants) -> Result<()> {
     for (name, grant) in Grants::INTERFACES {
         if !interfaces.contains(grant) {
@@ -59,6 +71,7 @@ pub(super) fn link(linker: &mut Linker<State>, interfaces: Grants) -> Result<()>
                 instance.func_wrap_async("wait-for-button-low", wait_for_button_low)?;
                 instance.func_wrap_async("toggle-led", toggle_led)?;
             }
+            #[cfg(feature = "udp")]
             Grants::UDP => udp::link(&mut instance)?,
             // Each of the list is one of the above.
             _ => {}

@@ -59,6 +59,7 @@ mod persistent;
 mod quota;
 mod runtime;
 mod tls;
+#[cfg(feature = "udp")]
 mod udp;
 
 pub use abi::{Accuracy, Category, Label, Reading, Unit};
@@ -68,6 +69,7 @@ pub use artifact::{ArtifactBytes, ReadError};
 pub use ephemeral::Ephemeral;
 pub use fault::{BadAnswer, Fault, HostTrap, Place, TrapReason};
 pub use host::{Datagram, Host, Unavailable};
+pub(crate) use imports::BUILT;
 pub use mapping::Mapping;
 pub use persistent::{Called, Persistent};
 pub use quota::Quota;

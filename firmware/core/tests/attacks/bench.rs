@@ -3,7 +3,7 @@
 use ed25519_compact::{KeyPair, Seed};
 use sealift_engine::{DEFAULT_CLASS_ID, DEFAULT_VENDOR_ID, HOST};
 use sealift_oscore::coap::Code;
-use sealift_wire::{ComponentStatus, Refusal};
+use sealift_wire::Refusal;
 
 use crate::craft::{Layers, bstr, set, signed, tstr, uint};
 use crate::device_common::capsules::Capsule;
@@ -71,24 +71,6 @@ impl Bench {
         let same = before == self.rig.flash.0.borrow().bytes();
         assert!(same, "{what}: the flash was touched");
         self.rig.asks("one");
-    }
-
-    /// Sends what has to be refused, though only after a transfer was opened:
-    /// the running capsule, its number and the floor stay.
-    pub(crate) fn refuses_late(
-        &mut self,
-        what: &str,
-        path: &str,
-        body: &[u8],
-        refusal: Refusal,
-    ) -> ComponentStatus {
-        let answer = self.put(path, body);
-        assert!(answer.is(refusal), "{what}: {refusal}: {answer:?}");
-        self.rig.asks("one");
-        let status = self.rig.status();
-        let numbers = (status.sequence, status.highest, status.floor);
-        assert_eq!(numbers, (Some(1), 1, 0), "{what}");
-        status
     }
 
     /// After all of that, the device takes the good envelope.

@@ -1,6 +1,8 @@
 //! Attacks on envelopes, and on what is stored of them, on a whole device.
 //! Each is refused for the reason that it is made for, changes nothing, and the
-//! device serves on. `threat-model/attacks.md` lists them.
+//! device serves on. The attacks themselves are the folders of
+//! `manifest/attacks`; here are those that are no single envelope, too.
+//! `threat-model/attacks.md` lists them.
 #![allow(
     clippy::cast_possible_truncation,
     reason = "numbers of test data are small"
@@ -15,7 +17,6 @@ mod craft;
 
 mod bench;
 mod encodings;
-mod fields;
 mod flash;
-mod parts;
-mod signatures;
+mod folders;
+mod numbers;

@@ -14,6 +14,7 @@ pub(crate) mod capsules;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::rc::Rc;
 
 use ed25519_compact::{KeyPair, Seed};
@@ -42,7 +43,31 @@ pub(crate) struct Flash(
     pub(crate) Rc<RefCell<MockFlash<WORD, PAGE>>>,
     /// Good reads before one that fails.
     pub(crate) Rc<Cell<Option<u32>>>,
+    /// A bit that changes.
+    pub(crate) Rc<Cell<Option<Flip>>>,
 );
+
+/// A bit of the flash that changes once its byte was read so many times.
+#[derive(Clone, Copy)]
+pub(crate) struct Flip {
+    pub(crate) at: usize,
+    pub(crate) bit: u8,
+    pub(crate) reads: u32,
+}
+
+impl Flash {
+    /// Notes that these bytes are about to be read.
+    fn before_read(&self, range: Range<usize>) {
+        let Some(flip) = self.2.get().filter(|flip| range.contains(&flip.at)) else {
+            return;
+        };
+        let left = flip.reads.checked_sub(1);
+        self.2.set(left.map(|reads| Flip { reads, ..flip }));
+        if left.is_none() {
+            self.0.borrow_mut().bytes_mut()[flip.at] ^= 1 << flip.bit;
+        }
+    }
+}
 
 impl ErrorType for Flash {
     type Error = MockError;
@@ -59,6 +84,8 @@ impl ReadNorFlash for Flash {
             }
             left => self.1.set(left.map(|left| left - 1)),
         }
+        let start = offset as usize;
+        self.before_read(start..start + bytes.len());
         self.0.borrow_mut().read(offset, bytes)
     }
 
@@ -121,8 +148,8 @@ pub(crate) struct Rig {
     pub(crate) app: Identity,
     /// Another deployer.
     pub(crate) second: Identity,
-    /// The interfaces of the board, from the next boot on.
-    pub(crate) offered: Grants,
+    /// What the board has, from the next boot on.
+    pub(crate) means: Means,
     /// The time, in milliseconds, and what the capsules' board says.
     pub(crate) now: u64,
     /// What it sent by itself to others than the one who was listened to.
@@ -228,7 +255,8 @@ impl Rig {
             log::set_max_level(log::LevelFilter::Info);
         }
         let pages = LAYOUT.size(PAGE as u32).unwrap() as usize / PAGE;
-        let flash = Flash(Rc::new(RefCell::new(MockFlash::new(pages))), Rc::default());
+        let flash = MockFlash::new(pages);
+        let flash = Flash(Rc::new(RefCell::new(flash)), Rc::default(), Rc::default());
         let identity = Identity::generate("device", &mut OsRng).unwrap();
         let op = Identity::generate("op", &mut OsRng).unwrap();
         let app = Identity::generate("app", &mut OsRng).unwrap();
@@ -244,7 +272,7 @@ impl Rig {
             &[&op, &second],
             &app,
             &trust,
-            Grants::ALL,
+            Means::default(),
         );
         Self {
             device,
@@ -256,7 +284,7 @@ impl Rig {
             op,
             app,
             second,
-            offered: Grants::ALL,
+            means: Means::default(),
             now: 0,
             others: VecDeque::new(),
         }
@@ -279,7 +307,7 @@ impl Rig {
             &deployers,
             &self.app,
             &self.trust,
-            self.offered,
+            self.means,
         );
         self.rest();
     }
@@ -553,6 +581,24 @@ impl Session {
     }
 }
 
+/// What a board has.
+#[derive(Clone, Copy)]
+pub(crate) struct Means {
+    /// Its interfaces.
+    pub(crate) offered: Grants,
+    /// Whether a capsule goes on while another one is checked.
+    pub(crate) beside: bool,
+}
+
+impl Default for Means {
+    fn default() -> Self {
+        Self {
+            offered: Grants::ALL,
+            beside: true,
+        }
+    }
+}
+
 fn boot(
     flash: &Flash,
     board: &Board,
@@ -560,7 +606,7 @@ fn boot(
     deployers: &[&Identity],
     app: &Identity,
     trust: &[PublicKey],
-    offered: Grants,
+    means: Means,
 ) -> TestDevice {
     let mut policy = Policy::default();
     for deployer in deployers {
@@ -572,7 +618,7 @@ fn boot(
             trust: trust.to_vec(),
             vendor_id: sealift_engine::DEFAULT_VENDOR_ID,
             class_id: sealift_engine::DEFAULT_CLASS_ID,
-            offered,
+            offered: means.offered,
             limits: Limits {
                 memory: 1 << 20,
                 stack: 1 << 20,
@@ -583,6 +629,7 @@ fn boot(
         identity,
         layout: LAYOUT,
         mapping: None,
+        beside: means.beside,
         job_limit: 64 * 1024,
         time_limit: TIME_LIMIT,
         session_idle: SESSION_IDLE,

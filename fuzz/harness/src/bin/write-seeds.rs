@@ -5,29 +5,22 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use fuzz_harness::{Target, Unscripted};
+use fuzz_harness::Target;
 
 fn main() -> ExitCode {
     let Some(folder) = std::env::args_os().nth(1).map(PathBuf::from) else {
         eprintln!("usage: write-seeds FOLDER");
         return ExitCode::from(2);
     };
-    let scripted = Target::ALL.iter().map(|target| {
-        let seeds = target.seeds().into_iter();
-        let seeds = seeds.map(|(name, script)| (name, script.encode()));
-        (target.name(), seeds.collect::<Vec<_>>())
-    });
-    let others = Unscripted::ALL.iter();
-    let others = others.map(|target| (target.name(), target.seeds()));
-    for (target, seeds) in scripted.chain(others) {
-        let folder = folder.join(target);
+    for target in Target::ALL {
+        let folder = folder.join(target.name());
         // What is not made any more goes.
         let _ = std::fs::remove_dir_all(&folder);
         if let Err(error) = std::fs::create_dir_all(&folder) {
             eprintln!("{}: {error}", folder.display());
             return ExitCode::FAILURE;
         }
-        for (name, seed) in seeds {
+        for (name, seed) in target.seeds() {
             let path = folder.join(name);
             if let Err(error) = std::fs::write(&path, seed) {
                 eprintln!("{}: {error}", path.display());

@@ -18,37 +18,25 @@ use alloc::vec::Vec;
 use core::net::{Ipv4Addr, SocketAddr};
 
 use embedded_storage::nor_flash::NorFlash;
-use rand_chacha::ChaCha20Rng;
-use rand_core::{RngCore, SeedableRng};
+use rand_core::SeedableRng;
 use sealift_core::capsule::{Category, Reading, Unavailable};
-use sealift_core::{Device, Limits, Step};
+use sealift_core::Step;
 use sealift_counting::{Flash, Host, Task, WORD, clock, counted, start};
 use sealift_manifest::{PublicKey, verify};
-use sealift_mcu::{BoardHost, Plan, Services};
+use sealift_mcu::{BoardDevice, Plan, Random, Services};
 use sealift_oscore::MAX_DATAGRAM;
 use sha2::{Digest, Sha256};
 use static_cell::ConstStaticCell;
 
-/// What the boards have: see their `main.rs`.
-const NAMES: [&str; 2] = ["vm1", "vm2"];
+/// Pages of one slot: the boards'.
 const SLOT_PAGES: u16 = 32;
-const SESSIONS: usize = 4;
-const LIMITS: Limits = Limits {
-    memory: 64 * 1024,
-    stack: 16 * 1024,
-    fuel: 100_000_000,
-};
-/// More than theirs: the loop of CoreMark is a large capsule.
-const JOB_LIMIT: usize = 48 * 1024;
-const TIME_LIMIT_MS: u64 = 60_000;
-const SESSION_IDLE_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// Polls after which a device should have come to rest.
 const MAX_POLLS: u32 = 1_000_000;
 /// The longest content of a task, in bytes.
 const LONGEST: usize = 8192;
 
-type Counted = Device<Flash, ChaCha20Rng, BoardHost<Room>, { NAMES.len() }, WORD, SESSIONS>;
+type Counted = BoardDevice<Flash, Room, WORD>;
 
 #[cfg_attr(target_arch = "arm", cortex_m_rt::entry)]
 #[cfg_attr(target_arch = "riscv32", riscv_rt::entry)]
@@ -126,21 +114,11 @@ fn flash_end(flash: &impl NorFlash) -> u32 {
 #[inline(never)]
 fn boot(flash: &Flash) -> Counted {
     let plan = Plan {
-        subject: "sealift-qemu",
-        names: NAMES,
-        slot_pages: SLOT_PAGES,
-        base: 0,
         mapping: Some(flash.mapping()),
-        limits: LIMITS,
-        job_limit: JOB_LIMIT,
-        time_limit: TIME_LIMIT_MS,
-        session_idle: SESSION_IDLE_MS,
+        ..Plan::new("sealift-qemu", SLOT_PAGES)
     };
-    let host = BoardHost::new(Room {
-        rng: ChaCha20Rng::from_seed([1; 32]),
-    });
-    let rng = ChaCha20Rng::from_seed([2; 32]);
-    match sealift_mcu::start(plan, flash.clone(), rng, host) {
+    let mut rng = Random::from_seed([1; 32]);
+    match sealift_mcu::boot(plan, flash.clone(), Room, &mut rng) {
         Ok(device) => device,
         Err(_) => panic!(),
     }
@@ -217,17 +195,10 @@ fn envelope(content: &[u8]) -> bool {
     PublicKey::from_bytes(key).is_ok_and(|key| verify(head, &[key]).is_ok())
 }
 
-/// What this board has for capsules: random numbers. The sensor is simulated.
-struct Room {
-    rng: ChaCha20Rng,
-}
+/// What this board has for capsules: a sensor, which is simulated.
+struct Room;
 
 impl Services for Room {
-    fn random(&mut self, bytes: &mut [u8]) -> Result<(), Unavailable> {
-        self.rng.fill_bytes(bytes);
-        Ok(())
-    }
-
     fn read_sensors(&mut self, category: Option<Category>) -> Result<Vec<Reading>, Unavailable> {
         sealift_simulation::read_sensors(embassy_time::Instant::now().as_millis(), category)
     }

@@ -31,7 +31,7 @@
 //! | two peers that send to the same component | `hostile_blocks` | `a_second_deployer_does_not_take_over_a_transfer_that_goes_on`, `the_newer_envelope_of_a_peer_takes_the_place_of_its_older_one` |
 //!
 //! Every short inner message, every option number, every header and every flipped bit
-//! are tried on the same device in memory, in `firmware/core/tests/device_exhaustive.rs`;
+//! are tried on the same device in memory, in `firmware/core/tests/device/exhaustive.rs`;
 //! power cuts, in `device_nonces.rs` there. What belongs to the server alone, random
 //! datagrams among it, is in `oscore/tests/hostile.rs` and `replay.rs`.
 #![allow(

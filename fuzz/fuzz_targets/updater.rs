@@ -1,0 +1,3 @@
+#![no_main]
+
+sealift_fuzz::fuzzer!(Updater);
