@@ -19,8 +19,8 @@ use core::net::{Ipv4Addr, SocketAddr};
 
 use embedded_storage::nor_flash::NorFlash;
 use rand_core::SeedableRng;
-use sealift_core::capsule::{Category, Reading, Unavailable};
 use sealift_core::Step;
+use sealift_core::capsule::{Category, Reading, Unavailable};
 use sealift_counting::{Flash, Host, Task, WORD, clock, counted, start};
 use sealift_manifest::{PublicKey, verify};
 use sealift_mcu::{BoardDevice, Plan, Random, Services};
