@@ -266,6 +266,7 @@ fn capsule(sequence: u64, len: usize) -> Result<Capsule> {
             kind: Kind::Persistent,
             floor: 0,
             source_digest: [3; 32],
+            signatures: 1,
         },
     };
     spec.set_payload(&payload)?;

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::Error;
 use crate::cbor::{EMPTY_MAP, Major, NULL, Reader};
-use crate::key::{KeyId, PublicKey};
+use crate::key::{Anchor, KeyId};
 use crate::labels::{ALG_ED25519, ALG_EDDSA, ALG_SHA_256, HEADER_ALG, HEADER_KID, TAG_SIGN1};
 
 /// The most signatures that one envelope may have.
@@ -60,6 +60,9 @@ pub(crate) struct Block<'a> {
     pub(crate) key_id: KeyId,
     protected: &'a [u8],
     signature: [u8; 64],
+    /// The whole of it.
+    #[cfg(feature = "encode")]
+    pub(crate) encoded: &'a [u8],
 }
 
 impl<'a> Authentication<'a> {
@@ -100,16 +103,33 @@ impl<'a> Authentication<'a> {
         self.blocks.iter().flatten()
     }
 
+    /// How many signatures there are, each by another key.
+    pub(crate) fn count(&self) -> usize {
+        self.blocks().count()
+    }
+
+    /// Checks that every key that signed may do so for `component`.
+    pub(crate) fn check_scope<A: Anchor>(
+        &self,
+        anchors: &[A],
+        component: &str,
+    ) -> Result<(), Error> {
+        let within = |block: &Block<'_>| {
+            find(anchors, block.key_id).is_some_and(|anchor| anchor.may_sign(component))
+        };
+        match self.blocks().all(within) {
+            true => Ok(()),
+            false => Err(Error::OutOfScope),
+        }
+    }
+
     /// Checks that every signature is good and by one of `anchors`. Returns the
     /// key of the first one.
-    pub(crate) fn check(&self, anchors: &[PublicKey]) -> Result<KeyId, Error> {
+    pub(crate) fn check<A: Anchor>(&self, anchors: &[A]) -> Result<KeyId, Error> {
         let mut signer = None;
         for block in self.blocks() {
-            let key = anchors
-                .iter()
-                .find(|key| key.key_id() == block.key_id)
-                .ok_or(Error::UntrustedKey)?;
-            key.check(
+            let anchor = find(anchors, block.key_id).ok_or(Error::UntrustedKey)?;
+            anchor.key().check(
                 &signed_parts(block.protected, self.encoded_digest),
                 &block.signature,
             )?;
@@ -119,8 +139,14 @@ impl<'a> Authentication<'a> {
     }
 }
 
+fn find<A: Anchor>(anchors: &[A], id: KeyId) -> Option<&A> {
+    anchors.iter().find(|anchor| anchor.key().key_id() == id)
+}
+
 impl<'a> Block<'a> {
     fn read(mut reader: Reader<'a>) -> Result<Self, Error> {
+        #[cfg(feature = "encode")]
+        let first = reader.position();
         // Tag 18 is small enough to be one byte.
         reader.literal(&[0xc0 | TAG_SIGN1], Error::NotSign1)?;
         reader.array(4)?;
@@ -131,11 +157,15 @@ impl<'a> Block<'a> {
         reader.literal(&[EMPTY_MAP], Error::UnprotectedHeader)?;
         reader.literal(&[NULL], Error::AttachedPayload)?;
         let signature = reader.array_of(Error::SignatureLength)?;
+        #[cfg(feature = "encode")]
+        let encoded = reader.since(first);
         reader.finish()?;
         Ok(Self {
             key_id,
             protected,
             signature,
+            #[cfg(feature = "encode")]
+            encoded,
         })
     }
 }

@@ -9,11 +9,11 @@ use core::fmt;
 
 pub(crate) use writer::Writer;
 
-use crate::authentication::{sha256, signed_parts};
+use crate::authentication::{Authentication, sha256, signed_parts};
 use crate::cbor::Major;
 use crate::envelope::Parts;
 use crate::invoke::{Grants, Kind};
-use crate::key::PublicKey;
+use crate::key::{KeyId, PublicKey};
 use crate::labels::{
     ALG_ED25519, ALG_SHA_256, AUTHENTICATION, COMMON, COMPONENTS, CONDITION_CLASS,
     CONDITION_IMAGE_MATCH, CONDITION_VENDOR, DIRECTIVE_INVOKE, FETCH, HEADER_ALG, HEADER_KID,
@@ -24,7 +24,8 @@ use crate::labels::{
 };
 use crate::manifest::{Delivery, Manifest};
 use crate::text::Text;
-use crate::{Error, KeyError, PAYLOAD_KEY, verify};
+use crate::verified::verify_unfinished;
+use crate::{Error, KeyError, MAX_HEAD, PAYLOAD_KEY};
 
 /// What a manifest is made from: an owned [`Manifest`], without what follows
 /// from the envelope.
@@ -65,6 +66,8 @@ pub struct InvokeSpec {
     pub floor: u64,
     /// SHA-256 of the Wasm that the payload was translated from.
     pub source_digest: [u8; 32],
+    /// How many translators have to sign.
+    pub signatures: u8,
 }
 
 impl ManifestSpec {
@@ -98,6 +101,7 @@ impl From<&Manifest<'_>> for ManifestSpec {
                 kind: manifest.invoke.kind,
                 floor: manifest.invoke.floor,
                 source_digest: manifest.invoke.source_digest,
+                signatures: manifest.invoke.signatures,
             },
         }
     }
@@ -153,6 +157,7 @@ impl core::error::Error for EncodeError {}
 /// The finished envelope is checked in the way a device does that trusts
 /// exactly these keys, so that nothing leaves here that a device refuses:
 /// every rule for the fields of `spec` shows up as [`EncodeError::Refused`].
+/// There may be fewer signatures than `spec` asks for; see [`add_signature`].
 pub fn build_envelope(
     spec: &ManifestSpec,
     keys: &[&dyn Sign],
@@ -169,18 +174,12 @@ pub fn build_envelope(
     let manifest = bstr(&encode_manifest(spec, delivery, text_digest.as_ref()));
     let digest = encode_digest(&sha256(&manifest));
 
-    let mut signers = Vec::new();
+    let mut anchors = Vec::new();
+    let mut blocks = Vec::new();
     for key in keys {
         let public = PublicKey::from_bytes(&key.public_key()).map_err(EncodeError::Key)?;
-        signers.push((public, *key));
-    }
-    signers.sort_by_key(|(public, _)| public.key_id());
-
-    let mut wrapper = Writer::new();
-    wrapper.head(Major::Array, signers.len().saturating_add(1) as u64);
-    wrapper.bytes(&digest);
-    for (public, key) in &signers {
-        wrapper.bytes(&sign1(public, *key, &digest));
+        blocks.push((public.key_id(), sign1(&public, *key, &digest)));
+        anchors.push(public);
     }
 
     let mut envelope = Writer::new();
@@ -190,7 +189,7 @@ pub fn build_envelope(
         .saturating_add(u64::from(payload.is_some()));
     envelope.head(Major::Map, entries);
     envelope.unsigned(AUTHENTICATION);
-    envelope.bytes(&wrapper.finish());
+    envelope.bytes(&encode_wrapper(&digest, blocks));
     envelope.unsigned(MANIFEST);
     envelope.raw(&manifest);
     if let Some(text) = &text {
@@ -203,8 +202,7 @@ pub fn build_envelope(
     }
     let mut envelope = envelope.finish();
 
-    let anchors: Vec<PublicKey> = signers.iter().map(|(public, _)| *public).collect();
-    let verified = verify(&envelope, &anchors).map_err(EncodeError::Refused)?;
+    let (verified, _) = verify_unfinished(&envelope, &anchors, 1).map_err(EncodeError::Refused)?;
     if let Some(payload) = payload {
         verified.admit(payload).map_err(EncodeError::Refused)?;
         envelope.extend_from_slice(payload);
@@ -264,20 +262,78 @@ pub fn encode_manifest(
 /// If these bytes do not have the outer shape of an envelope.
 pub fn sever_text(envelope: &[u8]) -> Result<Vec<u8>, Error> {
     let parts = Parts::split(envelope)?;
-    let mut severed = Writer::new();
-    severed.head(Major::Tag, u64::from(TAG_ENVELOPE));
-    let entries = 2_u64.saturating_add(u64::from(parts.payload_len.is_some()));
-    severed.head(Major::Map, entries);
-    severed.unsigned(AUTHENTICATION);
-    severed.bytes(parts.authentication);
-    severed.unsigned(MANIFEST);
-    severed.raw(parts.manifest_bstr);
-    if let Some(length) = parts.payload_len {
-        severed.text(PAYLOAD_KEY);
-        severed.head(Major::Bytes, u64::from(length));
-        severed.raw(envelope.get(parts.head_len..).unwrap_or_default());
+    Ok(join(&parts, parts.authentication, None, envelope))
+}
+
+/// Adds a signature to an envelope, over the same digest as those that it has.
+///
+/// This says nothing about the other signatures, which need the other keys to
+/// be checked. Whoever calls it has to have looked at what is signed.
+///
+/// # Errors
+///
+/// [`EncodeError::Key`], and [`EncodeError::Refused`] if these bytes are no
+/// envelope, if the digest in it is not that of its manifest, if this key has
+/// signed it already ([`Error::SignatureOrder`]), or if there is no room for
+/// one more signature.
+pub fn add_signature(envelope: &[u8], key: &dyn Sign) -> Result<Vec<u8>, EncodeError> {
+    let refused = EncodeError::Refused;
+    let public = PublicKey::from_bytes(&key.public_key()).map_err(EncodeError::Key)?;
+    let parts = Parts::split(envelope).map_err(refused)?;
+    let present = Authentication::read(parts.authentication).map_err(refused)?;
+    if sha256(parts.manifest_bstr) != present.digest {
+        return Err(refused(Error::ManifestDigest));
     }
-    Ok(severed.finish())
+    let digest = encode_digest(&present.digest);
+    let mut blocks: Vec<(KeyId, Vec<u8>)> = present
+        .blocks()
+        .map(|block| (block.key_id, block.encoded.to_vec()))
+        .collect();
+    blocks.push((public.key_id(), sign1(&public, key, &digest)));
+    let wrapper = encode_wrapper(&digest, blocks);
+    Authentication::read(&wrapper).map_err(refused)?;
+    let signed = join(&parts, &wrapper, parts.text_bstr, envelope);
+    let head_len = Parts::split(&signed).map_err(refused)?.head_len;
+    if head_len > MAX_HEAD {
+        return Err(refused(Error::HeadTooLong));
+    }
+    Ok(signed)
+}
+
+/// The parts of `envelope` with another wrapper and text.
+fn join(parts: &Parts<'_>, wrapper: &[u8], text: Option<&[u8]>, envelope: &[u8]) -> Vec<u8> {
+    let mut joined = Writer::new();
+    joined.head(Major::Tag, u64::from(TAG_ENVELOPE));
+    let entries = 2_u64
+        .saturating_add(u64::from(text.is_some()))
+        .saturating_add(u64::from(parts.payload_len.is_some()));
+    joined.head(Major::Map, entries);
+    joined.unsigned(AUTHENTICATION);
+    joined.bytes(wrapper);
+    joined.unsigned(MANIFEST);
+    joined.raw(parts.manifest_bstr);
+    if let Some(text) = text {
+        joined.unsigned(TEXT);
+        joined.raw(text);
+    }
+    if let Some(length) = parts.payload_len {
+        joined.text(PAYLOAD_KEY);
+        joined.head(Major::Bytes, u64::from(length));
+        joined.raw(envelope.get(parts.head_len..).unwrap_or_default());
+    }
+    joined.finish()
+}
+
+/// The authentication wrapper: the signatures in the order of their keys.
+fn encode_wrapper(digest: &[u8], mut blocks: Vec<(KeyId, Vec<u8>)>) -> Vec<u8> {
+    blocks.sort_by_key(|(id, _)| *id);
+    let mut wrapper = Writer::new();
+    wrapper.head(Major::Array, blocks.len().saturating_add(1) as u64);
+    wrapper.bytes(digest);
+    for (_, block) in &blocks {
+        wrapper.bytes(block);
+    }
+    wrapper.finish()
 }
 
 /// Wraps encoded CBOR into a byte string.
@@ -372,7 +428,8 @@ fn encode_fetch(uri: &str) -> Vec<u8> {
 /// `[20, {23: << invoke-args >>}, 23, 2]`.
 fn encode_invoke(invoke: &InvokeSpec) -> Vec<u8> {
     let mut map = Writer::new();
-    map.head(Major::Map, 8);
+    let signatures = (invoke.signatures != 1).then_some(invoke.signatures);
+    map.head(Major::Map, if signatures.is_some() { 9 } else { 8 });
     map.unsigned(args::PROFILE);
     map.text(&invoke.profile);
     map.unsigned(args::FUEL);
@@ -389,6 +446,10 @@ fn encode_invoke(invoke: &InvokeSpec) -> Vec<u8> {
     map.unsigned(invoke.floor);
     map.unsigned(args::SOURCE_DIGEST);
     map.bytes(&invoke.source_digest);
+    if let Some(signatures) = signatures {
+        map.unsigned(args::SIGNATURES);
+        map.unsigned(u64::from(signatures));
+    }
 
     let mut sequence = Writer::new();
     sequence.head(Major::Array, 4);

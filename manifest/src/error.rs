@@ -124,6 +124,14 @@ errors! {
     /// by one key.
     SignatureOrder = 41, Malformed, "the signatures are not in the order of their keys";
 
+    // How many signatures, and by whom.
+    /// Fewer signatures than the verifier asks for.
+    BelowThreshold = 42, Untrusted, "fewer signatures than are asked for here";
+    /// Fewer signatures than the manifest itself asks for.
+    TooFewSignatures = 43, Untrusted, "fewer signatures than the manifest asks for";
+    /// A signature by a key that is trusted, but not for this component.
+    OutOfScope = 44, Untrusted, "signed by a key that may not sign for this component";
+
     // Authenticity.
     /// The digest in the authentication wrapper is not that of the manifest.
     ManifestDigest = 50, Tampered, "the manifest is not the one that was signed";
@@ -171,6 +179,9 @@ errors! {
     UnknownKind = 82, Malformed, "the capsule is of an unknown kind";
     /// A rollback floor above the manifest's own sequence number.
     FloorAboveSequence = 83, Malformed, "the rollback floor is above the sequence number";
+    /// A number of signatures that is not 2 to
+    /// [`MAX_SIGNATURES`](crate::MAX_SIGNATURES).
+    SignatureCount = 84, Malformed, "the number of signatures asked for is not acceptable";
 
     // The payload.
     /// The payload is not as long as the manifest says.

@@ -3,6 +3,7 @@
 use core::fmt;
 
 use crate::Error;
+use crate::authentication::MAX_SIGNATURES;
 use crate::cbor::Reader;
 use crate::labels::args;
 
@@ -30,6 +31,9 @@ pub struct InvokeArgs<'a> {
     pub floor: u64,
     /// SHA-256 of the Wasm that the payload was translated from.
     pub source_digest: [u8; 32],
+    /// How many translators have to sign, each with a key of its own: 1 to
+    /// [`MAX_SIGNATURES`]. A device may ask for more.
+    pub signatures: u8,
 }
 
 /// How long a capsule lives.
@@ -174,6 +178,16 @@ impl<'a> InvokeArgs<'a> {
         let floor = reader.unsigned(u64::MAX, Error::OutOfRange)?;
         keys.required(reader, args::SOURCE_DIGEST)?;
         let source_digest = reader.array_of(Error::DigestLength)?;
+        // One is what stands there by itself, so it has no encoding of its own.
+        let signatures = if keys.optional(reader, args::SIGNATURES)? {
+            let count = reader.unsigned(MAX_SIGNATURES as u64, Error::SignatureCount)?;
+            u8::try_from(count)
+                .ok()
+                .filter(|count| *count > 1)
+                .ok_or(Error::SignatureCount)?
+        } else {
+            1
+        };
         keys.end(reader)?;
         reader.clone().finish()?;
         Ok(Self {
@@ -185,6 +199,7 @@ impl<'a> InvokeArgs<'a> {
             kind,
             floor,
             source_digest,
+            signatures,
         })
     }
 }

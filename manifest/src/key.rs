@@ -31,6 +31,26 @@ impl fmt::Debug for KeyId {
     }
 }
 
+/// A key that is trusted, and what for.
+pub trait Anchor {
+    /// The key.
+    fn key(&self) -> &PublicKey;
+
+    /// Whether it may sign for the component of this name.
+    fn may_sign(&self, component: &str) -> bool;
+}
+
+/// A bare key may sign for everything.
+impl Anchor for PublicKey {
+    fn key(&self) -> &PublicKey {
+        self
+    }
+
+    fn may_sign(&self, _: &str) -> bool {
+        true
+    }
+}
+
 /// The public key of a translator, checked.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct PublicKey {

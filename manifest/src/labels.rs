@@ -105,4 +105,6 @@ pub(crate) mod args {
     pub(crate) const FLOOR: u64 = 7;
     /// SHA-256 of the source Wasm.
     pub(crate) const SOURCE_DIGEST: u64 = 8;
+    /// Signatures that are needed, if more than one.
+    pub(crate) const SIGNATURES: u64 = 9;
 }

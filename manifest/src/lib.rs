@@ -44,8 +44,8 @@
 //! })
 //! ```
 //!
-//! Every signature present has to be good and by a trusted key; see
-//! [`verify`].
+//! Every signature present has to be good and by a trusted key, and there have
+//! to be as many as verifier and manifest ask for; see [`verify_threshold`].
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -85,13 +85,14 @@ pub use authentication::MAX_SIGNATURES;
 pub use envelope::{Scan, scan_head};
 pub use error::{Error, ErrorClass, KeyError};
 pub use invoke::{Grants, InvokeArgs, Kind, MAX_PROFILE};
-pub use key::{KeyId, PublicKey};
+pub use key::{Anchor, KeyId, PublicKey};
 pub use manifest::{Delivery, MAX_COMPONENT, Manifest};
-pub use verified::{Payload, PayloadCheck, Verified, verify};
+pub use verified::{Payload, PayloadCheck, Verified, verify, verify_threshold};
 
 #[cfg(feature = "encode")]
 pub use encode::{
-    EncodeError, InvokeSpec, ManifestSpec, Sign, build_envelope, encode_manifest, sever_text,
+    EncodeError, InvokeSpec, ManifestSpec, Sign, add_signature, build_envelope, encode_manifest,
+    sever_text,
 };
 #[cfg(feature = "encode")]
 pub use inspect::{Inspected, Unverified, inspect};
@@ -105,6 +106,14 @@ pub use text::{Text, TextError};
 /// to and including the byte string header of [`PAYLOAD_KEY`], which sorts
 /// last. So head and payload put together are the envelope.
 pub const MAX_HEAD: usize = 1024;
+
+/// The component of trust records: what a device trusts, rather than a capsule.
+/// Keys that sign for it sign for nothing else.
+pub const TRUST: &str = "trust";
+
+/// The engine profile of a trust record: no engine runs it, so that no device
+/// can take it for a capsule, or a capsule for it.
+pub const TRUST_PROFILE: &str = "sealift-trust/1";
 
 /// The envelope key under which an integrated payload stands, and the URI by
 /// which the manifest refers to it.

@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::authentication::{Authentication, sha256};
 use crate::envelope::Parts;
-use crate::key::PublicKey;
+use crate::key::Anchor;
 use crate::manifest::{Delivery, Manifest};
 use crate::{Error, MAX_HEAD};
 
@@ -41,11 +41,46 @@ impl<T> Deref for Verified<T> {
 ///
 /// # Errors
 ///
+/// See [`verify_threshold`].
+pub fn verify<'a, A: Anchor>(
+    head: &'a [u8],
+    anchors: &[A],
+) -> Result<Verified<Manifest<'a>>, Error> {
+    verify_threshold(head, anchors, 1)
+}
+
+/// The same where at least `threshold` keys have to sign, or more if the
+/// manifest itself says so. The signatures in an envelope are by different
+/// keys, or it does not decode; each of the keys has to be one that may sign
+/// for the component.
+///
+/// # Errors
+///
 /// The first check that fails, in this order: the envelope's outer shape, the
 /// authentication wrapper's shape, the manifest's digest, the signatures in
-/// order, the manifest's content, the text's digest, and whether manifest and
-/// envelope agree on the payload.
-pub fn verify<'a>(head: &'a [u8], anchors: &[PublicKey]) -> Result<Verified<Manifest<'a>>, Error> {
+/// order, their number against `threshold`, the manifest's content, the text's
+/// digest, whether manifest and envelope agree on the payload, whether the keys
+/// may sign for the component, and the number of signatures that the manifest
+/// asks for.
+pub fn verify_threshold<'a, A: Anchor>(
+    head: &'a [u8],
+    anchors: &[A],
+    threshold: u8,
+) -> Result<Verified<Manifest<'a>>, Error> {
+    let (manifest, signatures) = verify_unfinished(head, anchors, threshold)?;
+    if signatures < usize::from(manifest.invoke.signatures) {
+        return Err(Error::TooFewSignatures);
+    }
+    Ok(manifest)
+}
+
+/// All checks but the last, and the number of signatures: what can be said of
+/// an envelope that others have still to sign.
+pub(crate) fn verify_unfinished<'a, A: Anchor>(
+    head: &'a [u8],
+    anchors: &[A],
+    threshold: u8,
+) -> Result<(Verified<Manifest<'a>>, usize), Error> {
     if head.len() > MAX_HEAD {
         return Err(Error::HeadTooLong);
     }
@@ -58,9 +93,14 @@ pub fn verify<'a>(head: &'a [u8], anchors: &[PublicKey]) -> Result<Verified<Mani
         return Err(Error::ManifestDigest);
     }
     let signer = authentication.check(anchors)?;
+    let signatures = authentication.count();
+    if signatures < usize::from(threshold) {
+        return Err(Error::BelowThreshold);
+    }
     let manifest = Manifest::read(parts.manifest, authentication.digest, signer)?;
     check_agreement(&parts, &manifest)?;
-    Ok(Verified(manifest))
+    authentication.check_scope(anchors, manifest.component)?;
+    Ok((Verified(manifest), signatures))
 }
 
 /// Checks that the rest of the envelope is what the manifest says.

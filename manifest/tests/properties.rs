@@ -188,6 +188,7 @@ fn specs() -> impl Strategy<Value = ManifestSpec> {
             },
             floor: invoke.6.min(identity.0),
             source_digest: invoke.7,
+            signatures: 1,
         },
     })
 }

@@ -39,6 +39,13 @@ fn ephemeral() -> ManifestSpec {
     spec
 }
 
+/// A manifest that asks for two signatures.
+fn required() -> ManifestSpec {
+    let mut spec = spec();
+    spec.invoke.signatures = 2;
+    spec
+}
+
 /// Every file, from the code as it is.
 fn files() -> Vec<(&'static str, Vec<u8>)> {
     let (one, two) = (fake_key(1), fake_key(2));
@@ -58,6 +65,10 @@ fn files() -> Vec<(&'static str, Vec<u8>)> {
         (
             "two-signatures.suit",
             build(&spec(), &[&one, &two], None, None),
+        ),
+        (
+            "two-required.suit",
+            build(&required(), &[&one, &two], Some(PAYLOAD), None),
         ),
         ("text.suit", with_text),
         ("text-severed.suit", severed),
@@ -96,6 +107,13 @@ fn the_decoder_still_reads_the_same() {
         ("detached.suit", spec(), Delivery::Detached, 1, None),
         ("integrated.suit", spec(), Delivery::Integrated, 1, None),
         ("two-signatures.suit", spec(), Delivery::Detached, 2, None),
+        (
+            "two-required.suit",
+            required(),
+            Delivery::Integrated,
+            2,
+            None,
+        ),
         ("text.suit", spec(), Delivery::Detached, 1, Some(text())),
         ("text-severed.suit", spec(), Delivery::Detached, 1, None),
         (

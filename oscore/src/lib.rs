@@ -35,19 +35,19 @@ extern crate std;
 pub mod client;
 pub mod coap;
 pub mod context;
-pub mod credential;
 pub mod edhoc;
 mod error;
-#[cfg(feature = "pem")]
-pub mod pem;
 pub mod protect;
 pub mod server;
 #[cfg(test)]
 mod vectors;
 
 pub use client::{ClientContext, ClientHandshake};
-pub use credential::{Credential, CredentialError, Identity};
 pub use error::Error;
+pub use sealift_credential as credential;
+#[cfg(feature = "pem")]
+pub use sealift_credential::pem;
+pub use sealift_credential::{Credential, CredentialError, Identity};
 pub use server::{Incoming, PeerIndex, Request, Server, SessionId};
 
 /// Longest datagram that is sent or taken, in bytes: a block of 1024 bytes with

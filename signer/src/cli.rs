@@ -1,5 +1,7 @@
 //! Arguments, and what is printed.
 
+mod trust;
+
 use std::fmt::Write as _;
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
@@ -28,6 +30,10 @@ enum Command {
     Keygen(Keygen),
     /// Translate a capsule and sign it
     Sign(Sign),
+    /// Add a signature to an envelope, after translating the capsule again
+    Cosign(trust::Cosign),
+    /// Sign, with a root key, whom devices trust from now on
+    Trust(trust::TrustArgs),
     /// Show what an envelope says; checks no signature and needs no key
     Inspect(Inspect),
     /// Check an envelope's signature and payload, and its source if given
@@ -86,6 +92,10 @@ struct Sign {
     /// The lowest sequence number that may still run once this is confirmed
     #[arg(long, value_name = "N", default_value_t = 0)]
     floor: u64,
+    /// Translators that have to sign this capsule, whatever the devices say: 1
+    /// to 4; the others do so with cosign
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    signatures: u8,
     /// The vendor's domain name, from which the vendor identifier is derived
     #[arg(long, value_name = "NAME", default_value = DEFAULT_VENDOR)]
     vendor: String,
@@ -110,9 +120,9 @@ struct Inspect {
 struct Verify {
     /// The envelope
     envelope: PathBuf,
-    /// The translator's public key
-    #[arg(long = "pub", value_name = "FILE")]
-    public: PathBuf,
+    /// The translator's public key; can be repeated
+    #[arg(long = "pub", value_name = "FILE", required = true)]
+    public: Vec<PathBuf>,
     /// The payload of a detached envelope; the default is ENVELOPE.payload
     #[arg(long, value_name = "FILE")]
     payload: Option<PathBuf>,
@@ -139,6 +149,8 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Keygen(args) => keygen(&args),
         Command::Sign(args) => sign(&args),
+        Command::Cosign(args) => trust::cosign(&args),
+        Command::Trust(args) => trust::trust(&args),
         Command::Inspect(args) => inspect(&args),
         Command::Verify(args) => verify(&args),
     }
@@ -189,6 +201,7 @@ fn sign(args: &Sign) -> Result<()> {
         memory: args.memory,
         stack: args.stack,
         floor: args.floor,
+        signatures: args.signatures,
         vendor_id,
         class_id: signer::class_id(&vendor_id, &args.class),
         detached: args.detached,
@@ -253,7 +266,8 @@ fn inspect(args: &Inspect) -> Result<()> {
 }
 
 fn verify(args: &Verify) -> Result<()> {
-    let anchor = signer::read_public_key(&args.public)?;
+    let anchors = args.public.iter().map(|path| signer::read_public_key(path));
+    let anchors = anchors.collect::<Result<Vec<_>>>()?;
     let envelope = signer::read(&args.envelope)?;
     let beside = payload_path(&args.envelope);
     let is_detached = signer::inspect(&envelope).is_ok_and(|said| !said.integrated);
@@ -266,7 +280,7 @@ fn verify(args: &Verify) -> Result<()> {
     let payload = payload
         .as_deref()
         .map_or(PayloadAt::Envelope, PayloadAt::Beside);
-    let checked = signer::verify(&envelope, &[anchor], payload, source.as_deref())?;
+    let checked = signer::verify(&envelope, &anchors, payload, source.as_deref())?;
     if args.json {
         return print_json(&checked);
     }
@@ -314,8 +328,16 @@ fn describe(said: &Inspection) -> String {
         ("payload digest", said.payload_digest.clone()),
         ("source digest", said.source_digest.clone()),
         ("digest", said.digest.clone()),
-        ("signed by", said.signers.join(", ")),
+        (
+            "signed by",
+            match said.signatures {
+                1 => said.signers.join(", "),
+                needed => format!("{}; it needs {needed}", said.signers.join(", ")),
+            },
+        ),
     ];
+    let trusted = said.trust.iter().flat_map(trust::describe);
+    let lines: Vec<_> = lines.into_iter().chain(trusted).collect();
     lines.iter().fold(String::new(), |mut text, (name, value)| {
         let _ = writeln!(text, "{name:<14} {value}");
         text

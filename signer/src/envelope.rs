@@ -7,9 +7,9 @@ use sealift_manifest::{
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::cosign::reproduce;
 use crate::error::{Error, Result};
-use crate::sign::without;
-use crate::translate::translate;
+use crate::trust::{Trusted, is_record};
 
 /// What an envelope says. From [`inspect`] it is hearsay, from [`verify`] it
 /// was signed.
@@ -51,6 +51,11 @@ pub struct Inspection {
     pub source_digest: String,
     /// The SUIT digest of the manifest, in hexadecimal: the envelope's name.
     pub digest: String,
+    /// How many keys have to sign, whatever a device says.
+    pub signatures: u8,
+    /// What it says, if it is a trust record and the record is in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trust: Option<Trusted>,
     /// The identifiers of the keys that sign it, or claim to.
     pub signers: Vec<String>,
     /// What a device would object to.
@@ -82,6 +87,8 @@ impl Inspection {
             payload_digest: hex::encode(manifest.payload_digest),
             source_digest: hex::encode(invoke.source_digest),
             digest: hex::encode(manifest.digest),
+            signatures: invoke.signatures,
+            trust: None,
             signers: Vec::new(),
             problems: Vec::new(),
         }
@@ -100,6 +107,12 @@ pub fn inspect(envelope: &[u8]) -> Result<Inspection> {
     let mut inspection = Inspection::new(&read.manifest);
     inspection.signers = read.key_ids.iter().map(ToString::to_string).collect();
     inspection.problems = read.problems.iter().map(ToString::to_string).collect();
+    if let (true, Some(record)) = (is_record(&read.manifest), read.payload) {
+        match Trusted::read(record) {
+            Ok(trusted) => inspection.trust = Some(trusted),
+            Err(error) => inspection.problems.push(error.to_string()),
+        }
+    }
     Ok(inspection)
 }
 
@@ -127,7 +140,7 @@ pub struct Checked {
 ///
 /// # Errors
 ///
-/// The first check that fails; see [`Error`], 1 to 27.
+/// The first check that fails; see [`Error`], 1 to 31.
 pub fn verify(
     envelope: &[u8],
     anchors: &[PublicKey],
@@ -149,32 +162,24 @@ pub fn verify(
         (Delivery::Detached, PayloadAt::Beside(payload)) => payload,
     };
     manifest.admit(payload)?;
-    if let Some(source) = source {
-        reproduce(&manifest, payload, source)?;
-    }
-
     let mut inspection = Inspection::new(&manifest);
+    match (is_record(&manifest), source) {
+        (true, Some(_)) => return Err(Error::SourceOfNothing),
+        (true, None) => inspection.trust = Some(Trusted::read(payload)?),
+        (false, Some(source)) => reproduce(&manifest, source)?,
+        (false, None) => {}
+    }
     inspection.signature_checked = true;
-    inspection.signers = vec![manifest.signer.to_string()];
+    // All of them were checked.
+    let read = sealift_manifest::inspect(envelope)?;
+    inspection.signers = read
+        .untrusted()
+        .key_ids
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     Ok(Checked {
         manifest: inspection,
         reproduced: source.is_some(),
     })
-}
-
-fn reproduce(manifest: &Manifest<'_>, payload: &[u8], source: &[u8]) -> Result<()> {
-    let invoke = &manifest.invoke;
-    let target = Target::from_profile(invoke.profile)
-        .ok_or_else(|| Error::OtherProfile(invoke.profile.to_owned()))?;
-    let translation = translate(source, target, invoke.kind)?;
-    if translation.source_digest != invoke.source_digest {
-        return Err(Error::OtherSource);
-    }
-    if translation.payload != payload {
-        return Err(Error::OtherTranslation);
-    }
-    if !without(translation.imports, invoke.grants).is_empty() {
-        return Err(Error::GrantsDiffer);
-    }
-    Ok(())
 }

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use sealift_manifest::{EncodeError, Grants, Kind};
+use sealift_provision::TrustError;
+use sealift_provision::files::FileError;
 use thiserror::Error;
 
 /// The result of most functions of this crate.
@@ -140,6 +142,25 @@ pub enum Error {
         limit: usize,
     } = 28,
 
+    /// A trust record that devices would refuse.
+    #[error("devices would refuse this trust record: {0}")]
+    Trust(#[from] TrustError) = 29,
+    /// A capsule is signed only after it was translated.
+    #[error("give the Wasm that this capsule was made from, with --source")]
+    SourceNeeded = 30,
+    /// A source was given for what is not translated.
+    #[error("this is a trust record, which is made from no Wasm; --source is for capsules")]
+    SourceOfNothing = 31,
+    /// The key that is to sign has done so.
+    #[error("key {0} has signed this already")]
+    SignedAlready(String) = 32,
+    /// The component that is none for capsules.
+    #[error("the component \"trust\" is for trust records, which `signer trust` makes")]
+    TrustComponent = 33,
+    /// A credential, or another file for a trust record.
+    #[error("{0}")]
+    TrustFile(#[from] FileError) = 34,
+
     /// Not a private key in PKCS#8.
     #[error("{0} is not an Ed25519 private key in PKCS#8 PEM")]
     NotAKey(String) = 40,
@@ -214,6 +235,12 @@ impl Error {
             Self::OtherProfile(_) => 26,
             Self::GrantsDiffer => 27,
             Self::TooMany { .. } => 28,
+            Self::Trust(_) => 29,
+            Self::SourceNeeded => 30,
+            Self::SourceOfNothing => 31,
+            Self::SignedAlready(_) => 32,
+            Self::TrustComponent => 33,
+            Self::TrustFile(_) => 34,
             Self::NotAKey(_) => 40,
             Self::NotAPublicKey(_) => 41,
             Self::PassphraseNeeded => 42,

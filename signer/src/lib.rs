@@ -9,6 +9,8 @@
 //! - [`translate`]: checks a capsule against the capsule WIT, translates it
 //!   and loads the result again as a device would.
 //! - [`sign`]: translates, and signs the result with a [`Key`].
+//! - [`cosign`]: adds a signature, after translating again.
+//! - [`sign_trust`]: signs, with a root key, whom devices trust.
 //! - [`inspect`] and [`verify`]: what an envelope says, and whether it is
 //!   true, up to translating the source again and comparing byte for byte.
 //! - [`payload_without`]: what each step of the translation is worth.
@@ -18,6 +20,7 @@
 #![deny(unsafe_code)]
 
 mod artifact;
+mod cosign;
 mod envelope;
 mod error;
 mod files;
@@ -30,10 +33,12 @@ mod needs;
 mod sign;
 mod slim;
 mod translate;
+mod trust;
 mod wasm;
 mod wit;
 
 pub use artifact::Section;
+pub use cosign::cosign;
 pub use envelope::{Checked, Inspection, PayloadAt, inspect, verify};
 pub use error::{Error, Result};
 pub use files::{
@@ -42,9 +47,11 @@ pub use files::{
 pub use identity::{class_id, vendor_id};
 pub use key::{Key, from_public_pem, to_public_pem};
 pub use measure::{Step, payload_without};
-pub use sign::{SignRequest, Signed, sign};
+pub use sign::{SignRequest, Signed, is_component, sign};
 pub use slim::slim;
 pub use translate::{Sizes, Translation, translate};
+pub use trust::{Peer, Translator, TrustRequest, Trusted, sign_trust};
 
 pub use sealift_engine::Target;
 pub use sealift_manifest::{Grants, Kind, PublicKey};
+pub use sealift_provision::{Keys, Trust, TrustedKey, files as trust_files};

@@ -4,7 +4,7 @@ use sealift_engine::{
     DEFAULT_CLASS_ID, DEFAULT_FUEL, DEFAULT_MEMORY, DEFAULT_STACK, DEFAULT_VENDOR_ID, Target,
 };
 use sealift_manifest::{
-    Grants, InvokeSpec, Kind, MAX_COMPONENT, ManifestSpec, Sign, build_envelope,
+    Grants, InvokeSpec, Kind, MAX_COMPONENT, ManifestSpec, Sign, TRUST, build_envelope,
 };
 
 use crate::error::{Error, Result};
@@ -40,6 +40,9 @@ pub struct SignRequest<'a> {
     pub vendor_id: [u8; 16],
     /// The SUIT class identifier of the devices.
     pub class_id: [u8; 16],
+    /// How many translators have to sign, this one included, whatever the
+    /// devices say: 1 to 4; the others with [`cosign`](crate::cosign).
+    pub signatures: u8,
     /// Whether the payload stands beside the envelope rather than in it.
     pub detached: bool,
 }
@@ -63,6 +66,7 @@ impl<'a> SignRequest<'a> {
             floor: 0,
             vendor_id: DEFAULT_VENDOR_ID,
             class_id: DEFAULT_CLASS_ID,
+            signatures: 1,
             detached: false,
         }
     }
@@ -88,7 +92,7 @@ pub struct Signed {
 /// # Errors
 ///
 /// What is wrong with the capsule (see [`translate`]) or with the request; see
-/// [`Error`], 1 to 21 and 28.
+/// [`Error`], 1 to 21, 28 and 33.
 pub fn sign(request: &SignRequest<'_>) -> Result<Signed> {
     check(request)?;
     let translation = translate(request.wasm, request.target, request.kind)?;
@@ -120,6 +124,7 @@ pub fn sign(request: &SignRequest<'_>) -> Result<Signed> {
             kind: request.kind,
             floor: request.floor,
             source_digest: translation.source_digest,
+            signatures: request.signatures,
         },
     };
     spec.set_payload(&translation.payload)?;
@@ -138,12 +143,11 @@ pub fn sign(request: &SignRequest<'_>) -> Result<Signed> {
 /// What can be refused before anything is translated.
 fn check(request: &SignRequest<'_>) -> Result<()> {
     let name = request.component;
-    let fits = (1..=MAX_COMPONENT).contains(&name.len())
-        && name
-            .bytes()
-            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));
-    if !fits {
+    if !is_component(name) {
         return Err(Error::ComponentName(name.to_owned()));
+    }
+    if name == TRUST {
+        return Err(Error::TrustComponent);
     }
     if request.floor > request.sequence {
         return Err(Error::Floor {
@@ -158,6 +162,15 @@ fn check(request: &SignRequest<'_>) -> Result<()> {
         return Err(Error::ZeroLimit("stack"));
     }
     Ok(())
+}
+
+/// Whether a component can have this name.
+#[must_use]
+pub fn is_component(name: &str) -> bool {
+    (1..=MAX_COMPONENT).contains(&name.len())
+        && name
+            .bytes()
+            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
 }
 
 /// What of `all` is not in `some`.

@@ -114,6 +114,7 @@ fn forged(wasm: &[u8], payload: &[u8], profile: &str, grants: Grants) -> Vec<u8>
             kind: Kind::Persistent,
             floor: 0,
             source_digest: sha2::Sha256::digest(wasm).into(),
+            signatures: 1,
         },
     };
     spec.set_payload(payload).expect("short");

@@ -279,7 +279,7 @@ mod tests {
     #[test]
     fn no_number_comes_twice() {
         let mut flash = MockFlash::<4, 512>::new(6);
-        let ([area], _) = Layout::new(0, 2, ["a"]).areas(512);
+        let [area] = Layout::new(0, 2, ["a"]).areas(512).components;
         let mut journal = Journal::before(u32::MAX);
         let state = State::EMPTY;
         assert_eq!(

@@ -4,6 +4,8 @@ use core::fmt;
 
 use embedded_storage::nor_flash::NorFlash;
 
+use sealift_manifest::TRUST;
+
 use crate::SlotId;
 use crate::record::{Place, Tag};
 
@@ -15,6 +17,9 @@ pub const HEAD_AREA: u32 = 1024;
 /// Erase pages of one component's journal.
 pub const JOURNAL_PAGES: u32 = 2;
 
+/// Bytes of the largest trust record that there is room for.
+pub const TRUST_RECORD: u32 = 2048;
+
 /// What the journal of the counter is marked with instead of a name.
 const COUNTER: &str = "";
 
@@ -22,7 +27,8 @@ const COUNTER: &str = "";
 ///
 /// Components follow one another from `base`, each as journal page 0, journal
 /// page 1, slot A, slot B; behind them, if there is one, the two journal pages
-/// of the counter. The layout is part of the stored format: records
+/// of the counter; and behind that, if there is one, the component of the trust
+/// record, with slots that are only as large as it needs. The layout is part of the stored format: records
 /// written under another layout are not read (see [`crate`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout<const N: usize> {
@@ -30,6 +36,7 @@ pub struct Layout<const N: usize> {
     slot_pages: u16,
     names: [&'static str; N],
     counter: bool,
+    trust: bool,
 }
 
 impl<const N: usize> Layout<N> {
@@ -44,6 +51,7 @@ impl<const N: usize> Layout<N> {
             slot_pages,
             names,
             counter: false,
+            trust: false,
         }
     }
 
@@ -55,6 +63,25 @@ impl<const N: usize> Layout<N> {
             counter: true,
             ..self
         }
+    }
+
+    /// The same with a component for the trust record, [`TRUST`], behind all
+    /// that. Its number is `N`; see [`Layout::name`].
+    #[must_use]
+    pub const fn with_trust(self) -> Self {
+        Self {
+            trust: true,
+            ..self
+        }
+    }
+
+    /// The name of component `c`, that of the trust record included.
+    #[must_use]
+    pub fn name(&self, c: usize) -> Option<&'static str> {
+        if self.trust && c == N {
+            return Some(TRUST);
+        }
+        self.names.get(c).copied()
     }
 
     /// The names of the components, in order of their numbers.
@@ -73,9 +100,15 @@ impl<const N: usize> Layout<N> {
         } else {
             0
         };
+        let trust = if self.trust {
+            component_pages(trust_pages(erase_size)) as u64
+        } else {
+            0
+        };
         let size = pages
             .saturating_mul(N as u64)
             .saturating_add(counter)
+            .saturating_add(trust)
             .saturating_mul(erase_size as u64);
         if size > u32::MAX as u64 {
             return None;
@@ -128,12 +161,15 @@ impl<const N: usize> Layout<N> {
                 return Err(LayoutError::DuplicateName);
             }
         }
+        if self.trust && self.names.contains(&TRUST) {
+            return Err(LayoutError::DuplicateName);
+        }
         Ok(())
     }
 
     /// The areas of the components, on a flash with pages of `erase` bytes.
     /// Only for a layout that was checked: what does not fit saturates.
-    pub(crate) fn areas(&self, erase: u32) -> ([Area; N], Option<Area>) {
+    pub(crate) fn areas(&self, erase: u32) -> Areas<N> {
         let mut journal = self.base;
         let size = component_pages(self.slot_pages).saturating_mul(erase);
         let areas = self.names.map(|name| {
@@ -142,8 +178,37 @@ impl<const N: usize> Layout<N> {
             area
         });
         let counter = self.counter.then(|| Area::new(COUNTER, journal, erase, 0));
-        (areas, counter)
+        if self.counter {
+            journal = journal.saturating_add(JOURNAL_PAGES.saturating_mul(erase));
+        }
+        let trust = self
+            .trust
+            .then(|| Area::new(TRUST, journal, erase, trust_pages(erase)));
+        Areas {
+            components: areas,
+            counter,
+            trust,
+        }
     }
+}
+
+/// What is where.
+pub(crate) struct Areas<const N: usize> {
+    pub(crate) components: [Area; N],
+    pub(crate) counter: Option<Area>,
+    pub(crate) trust: Option<Area>,
+}
+
+/// Erase pages of a slot for the trust record.
+const fn trust_pages(erase_size: u32) -> u16 {
+    let bytes = HEAD_AREA.saturating_add(TRUST_RECORD);
+    let pages = match erase_size {
+        0 => 0,
+        erase_size => bytes.div_ceil(erase_size),
+    };
+    #[expect(clippy::cast_possible_truncation, reason = "at most 3072")]
+    let pages = pages as u16;
+    pages
 }
 
 const fn component_pages(slot_pages: u16) -> u32 {

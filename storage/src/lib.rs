@@ -72,6 +72,13 @@
 //! From the layout's base on, for each component, all in whole erase pages:
 //! journal page 0, journal page 1, slot A, slot B.
 //!
+//! Behind the components, if the layout has them, the two journal pages of the
+//! counter, and the component of the **trust record** ([`Layout::with_trust`]):
+//! two journal pages, and two slots of the pages that 3072 bytes take. It is a
+//! component like the others, with the same promises, so that what a device
+//! trusts is the old record or the new one, whole, and its number never falls;
+//! only who uses the store treats it otherwise.
+//!
 //! A **slot** holds the head of the envelope from byte 0, the payload from byte
 //! 1024 ([`HEAD_AREA`]), each filled up to whole words with 0xFF. What is
 //! between them and behind the payload has no meaning.
@@ -250,7 +257,7 @@ mod transfer;
 pub mod sim;
 
 pub use error::Error;
-pub use layout::{HEAD_AREA, JOURNAL_PAGES, Layout, LayoutError};
+pub use layout::{HEAD_AREA, JOURNAL_PAGES, Layout, LayoutError, TRUST_RECORD};
 pub use region::{Region, RegionError};
 pub use slot::{Lease, Slot};
 pub use status::{ComponentStatus, Opened, Phase, SlotId, SlotInfo, Transfer};

@@ -28,6 +28,8 @@ pub struct Store<F, const N: usize, const W: usize = 8> {
     components: [Component<W>; N],
     /// A component without slots, of which only the number counts.
     counter: Option<Component<W>>,
+    /// The component of the trust record: number `N`.
+    trust: Option<Component<W>>,
 }
 
 impl<F: NorFlash, const N: usize, const W: usize> Store<F, N, W> {
@@ -42,20 +44,23 @@ impl<F: NorFlash, const N: usize, const W: usize> Store<F, N, W> {
     pub fn mount(flash: F, layout: Layout<N>) -> Result<Self, Error<F::Error>> {
         layout.check::<F>(flash.capacity()).map_err(Error::Layout)?;
         let mut number = 0_usize;
-        let (areas, counter) = layout.areas(media::unit(F::ERASE_SIZE));
-        let components = areas.map(|area| {
+        let areas = layout.areas(media::unit(F::ERASE_SIZE));
+        let components = areas.components.map(|area| {
             let component = Component::unread(number, area);
             number = number.saturating_add(1);
             component
         });
-        let counter = counter.map(|area| Component::unread(N, area));
+        let counter = areas.counter.map(|area| Component::unread(N, area));
+        let trust = areas.trust.map(|area| Component::unread(N, area));
         let mut store = Self {
             flash,
             layout,
             components,
             counter,
+            trust,
         };
-        for component in store.components.iter_mut().chain(&mut store.counter) {
+        let components = store.components.iter_mut();
+        for component in components.chain(&mut store.counter).chain(&mut store.trust) {
             component.read_journal(&mut store.flash)?;
         }
         Ok(store)
@@ -81,23 +86,20 @@ impl<F: NorFlash, const N: usize, const W: usize> Store<F, N, W> {
         &self.layout
     }
 
-    /// The largest payload that a slot takes, in bytes.
-    pub fn payload_capacity(&self) -> u32 {
-        let components = self.components.iter();
-        components
-            .map(|component| component.area.payload_capacity())
-            .min()
-            .unwrap_or(0)
+    /// The largest payload that a slot of component `c` takes, in bytes.
+    pub fn payload_capacity(&self, c: usize) -> u32 {
+        self.numbered(c)
+            .map_or(0, |component| component.area.payload_capacity())
     }
 
     /// The number of the component of this name.
     pub fn component(&self, name: &str) -> Option<usize> {
-        self.layout.names().iter().position(|n| *n == name)
+        (0..=N).find(|c| self.layout.name(*c) == Some(name))
     }
 
     /// The state of component `c`; `None` if there is no such component.
     pub fn status(&self, c: usize) -> Option<ComponentStatus> {
-        self.components.get(c).map(Component::status)
+        self.numbered(c).map(Component::status)
     }
 
     /// Opens, resumes or recognises the transfer of a capsule whose manifest
@@ -117,8 +119,8 @@ impl<F: NorFlash, const N: usize, const W: usize> Store<F, N, W> {
         manifest: &Verified<Manifest<'_>>,
         head: &[u8],
     ) -> Result<Opened, Error<F::Error>> {
-        let name = self.layout.names().get(c);
-        if name.is_some_and(|name| *name != manifest.component) {
+        let name = self.layout.name(c);
+        if name.is_some_and(|name| name != manifest.component) {
             return Err(Error::WrongComponent);
         }
         let (flash, component) = self.parts(c)?;
@@ -195,7 +197,7 @@ impl<F: NorFlash, const N: usize, const W: usize> Store<F, N, W> {
 
     /// Length of the payload in a slot, bytes; `None` if it holds no capsule.
     pub fn payload_len(&self, c: usize, slot: SlotId) -> Option<u32> {
-        let content = self.components.get(c)?.state.slot(slot);
+        let content = self.numbered(c)?.state.slot(slot);
         content.phase().map(|_| content.size)
     }
 
@@ -204,7 +206,7 @@ impl<F: NorFlash, const N: usize, const W: usize> Store<F, N, W> {
     /// for the bytes but [`Store::check_payload`], and only a [`Lease`] keeps
     /// them there.
     pub fn payload_range(&self, c: usize, slot: SlotId) -> Option<Range<u32>> {
-        let component = self.components.get(c)?;
+        let component = self.numbered(c)?;
         let content = component.whole_content::<Infallible>(slot).ok()?;
         let start = component.payload(slot);
         Some(start..start.saturating_add(content.size))
@@ -361,8 +363,18 @@ impl<F: NorFlash, const N: usize, const W: usize> Store<F, N, W> {
         }
     }
 
+    fn numbered(&self, c: usize) -> Option<&Component<W>> {
+        match c == N {
+            true => self.trust.as_ref(),
+            false => self.components.get(c),
+        }
+    }
+
     fn parts(&mut self, c: usize) -> Result<(&mut F, &mut Component<W>), Error<F::Error>> {
-        let component = self.components.get_mut(c).ok_or(Error::UnknownComponent)?;
-        Ok((&mut self.flash, component))
+        let component = match c == N {
+            true => self.trust.as_mut(),
+            false => self.components.get_mut(c),
+        };
+        Ok((&mut self.flash, component.ok_or(Error::UnknownComponent)?))
     }
 }

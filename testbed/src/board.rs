@@ -171,6 +171,9 @@ fn roles(options: &DeviceOptions) -> Vec<String> {
     for key in &options.trust {
         arguments.extend(["--trust".into(), key.display().to_string()]);
     }
+    for key in &options.root {
+        arguments.extend(["--root".into(), key.display().to_string()]);
+    }
     for (role, credential) in &options.allow {
         arguments.extend(["--allow".into(), format!("{role}={}", credential.display())]);
     }

@@ -18,6 +18,8 @@ pub struct DeviceOptions {
     pub flash: PathBuf,
     /// Trusted translator keys.
     pub trust: Vec<PathBuf>,
+    /// Root keys, which sign trust records.
+    pub root: Vec<PathBuf>,
     /// Role and credential file, such as `("deploy", "op.pub")`.
     pub allow: Vec<(String, PathBuf)>,
     /// Where it writes its public credential.

@@ -229,6 +229,7 @@ impl Workshop {
         let mut options = DeviceOptions {
             flash: self.path("device.img"),
             trust: vec![self.path("translator.pub")],
+            root: Vec::new(),
             allow: vec![
                 ("deploy".into(), self.path("op.pub")),
                 ("use".into(), self.path("app.pub")),

@@ -124,6 +124,17 @@ pub(crate) struct ProvisionArgs {
     /// Public key of a translator whose signature is trusted; can be repeated
     #[arg(long, value_name = "FILE", required = true)]
     pub(crate) trust: Vec<PathBuf>,
+    /// Translators that have to sign each capsule, with a key of their own each:
+    /// 1 to 4
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub(crate) threshold: u8,
+    /// Public key of whoever may change by a signed record whom the device
+    /// trusts, and signs nothing else; can be repeated. Without one, nobody may
+    #[arg(long, value_name = "FILE")]
+    pub(crate) root: Vec<PathBuf>,
+    /// Root keys that have to sign such a record: 1 to 4
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub(crate) root_threshold: u8,
     /// A role - deploy, observe or use - and the credential that gets it; can
     /// be repeated
     #[arg(long, value_name = "ROLE=FILE", value_parser = allowance)]

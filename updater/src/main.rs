@@ -11,8 +11,8 @@ use anyhow::{Context, Result};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 use indicatif::{ProgressBar, ProgressStyle};
-use sealift_provision::Provision;
-use sealift_provision::files::{self, FileError};
+use sealift_manifest::TRUST;
+use sealift_provision::{Keys, Provision, files};
 use updater::{
     Client, Code, Config, Error, Event, Flow, Outcome, Package, Params, Request, Response,
     code_name, is_success, keys, printable, show,
@@ -124,22 +124,22 @@ fn keygen(out: &Path, name: Option<&str>) -> Result<()> {
 }
 
 fn provision(args: &ProvisionArgs) -> Result<()> {
-    let trust = args.trust.iter().map(|path| files::trusted_key(path));
-    let allow = args.allow.iter().map(|(roles, path)| {
-        let credential = files::credential(path)?;
-        Ok((*roles, credential))
-    });
+    let translators = Keys {
+        threshold: args.threshold,
+        ..files::keys(&args.trust)?.into()
+    };
     let provision = Provision {
-        trust: trust.collect::<Result<_, FileError>>()?,
-        allow: allow.collect::<Result<_, FileError>>()?,
+        trust: files::trust(translators, &args.allow)?,
+        root: Keys::roots(files::keys(&args.root)?, args.root_threshold),
     };
     let record = provision.encode()?;
     fs::write(&args.out, &record).with_context(|| args.out.display().to_string())?;
     say(&format!(
-        "{}: {} translator keys, {} peers, {} bytes",
+        "{}: {} translator keys, {} root keys, {} peers, {} bytes",
         args.out.display(),
-        provision.trust.len(),
-        provision.allow.len(),
+        provision.trust.translators.keys.len(),
+        provision.root.keys.len(),
+        provision.trust.peers.len(),
         record.len()
     ))
 }
@@ -186,7 +186,15 @@ fn status(client: &mut Client, vm: Option<&str>, json: bool) -> Result<()> {
         (Some(vm), true) => show::component_json(&client.component_status(vm)?)?,
         (Some(vm), false) => show::table(&[client.component_status(vm)?]),
         (None, true) => show::device_json(&client.device_status()?)?,
-        (None, false) => show::table(&client.device_status()?.components),
+        (None, false) => {
+            let status = client.device_status()?;
+            let table = show::table(&status.components);
+            match status.trust {
+                None => table,
+                Some(0) => format!("{table}trust: as provisioned\n"),
+                Some(number) => format!("{table}trust: record {number}\n"),
+            }
+        }
     };
     say(text.trim_end())
 }
@@ -249,6 +257,9 @@ fn push(link: &LinkArgs, args: &PushArgs) -> Result<()> {
         Outcome::Activated(status) => {
             say(&format!("sent {} of {total} payload bytes", pushed.sent))?;
             let sequence = package.sequence();
+            if vm == TRUST {
+                return say(&format!("trust record {sequence} is in force"));
+            }
             say(
                 &status.map_or(format!("{vm}: sequence {sequence}, trial"), |s| {
                     show::summary(&s)

@@ -93,6 +93,7 @@ pub fn device_json(status: &DeviceStatus) -> serde_json::Result<String> {
         vendor_id: hex::encode(status.vendor_id),
         class_id: hex::encode(status.class_id),
         uptime: status.uptime,
+        trust: status.trust,
         components: status.components.iter().map(ComponentJson::new).collect(),
     })
 }
@@ -159,6 +160,7 @@ struct DeviceJson<'a> {
     vendor_id: String,
     class_id: String,
     uptime: Option<u64>,
+    trust: Option<u64>,
     components: Vec<ComponentJson<'a>>,
 }
 
@@ -307,10 +309,12 @@ vm2\u{fffd}: last stopped because: trapped\u{fffd} [60]
             vendor_id: [1; 16],
             class_id: [2; 16],
             uptime: Some(1),
+            trust: Some(3),
             components: components(),
         };
         let json: serde_json::Value = serde_json::from_str(&device_json(&status).unwrap()).unwrap();
         assert_eq!(json["class_id"], "02020202020202020202020202020202");
+        assert_eq!(json["trust"], 3);
         assert_eq!(json["components"][0]["state"], "empty");
         assert_eq!(json["components"][0]["transfer"]["received"], 4096);
         assert_eq!(json["components"][0]["sequence"], serde_json::Value::Null);

@@ -23,7 +23,7 @@ static WITH_TESTS: AtomicBool = AtomicBool::new(false);
 /// The host tools. Both at once wherever one is needed: by itself, the signer
 /// would have its dependencies built with other features, all of Cranelift.
 pub(crate) fn tools() -> Result<()> {
-    if WITH_TESTS.load(Ordering::Relaxed) {
+    if is_for_tests() {
         return Ok(());
     }
     setup::linker()?;
@@ -49,6 +49,11 @@ pub(crate) fn with_tests() -> Result<()> {
     run(linted(&mut build).args(["--no-run", "--quiet"]))?;
     WITH_TESTS.store(true, Ordering::Relaxed);
     Ok(())
+}
+
+/// Whether this is a run of all tests.
+pub(crate) fn is_for_tests() -> bool {
+    WITH_TESTS.load(Ordering::Relaxed)
 }
 
 /// Has clippy's driver compile the workspace. `cargo clippy` would have all

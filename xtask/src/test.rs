@@ -134,11 +134,10 @@ pub(crate) fn test() -> Result<()> {
     on_board(Board::CortexM, &mut count)?;
     on_board(Board::Riscv, &mut count)?;
     count.check(
-        "clippy: what the Ariel OS application has of the boards",
-        image::lint_for_ariel,
+        "what the Ariel OS application has of the boards",
+        image::for_ariel,
     );
     for image in &image::REAL {
-        count.check(&format!("clippy: {}", image.name), || image.lint());
         count.check(&format!("image and size: {}", image.name), || {
             size::size(image)
         });
@@ -164,9 +163,6 @@ const SCENARIOS: [&str; 5] = ["pipeline", "refused", "contained", "kill", "watch
 
 /// The same demo and the same scenarios against the image of a board.
 fn on_board(board: Board, count: &mut Count) -> Result<()> {
-    if let Some(image) = image::of(board) {
-        count.check(&format!("clippy: {}", board.name()), || image.lint());
-    }
     let mut built = false;
     count.check(&format!("the demo, on the board {}", board.name()), || {
         demo::demo(board)?;

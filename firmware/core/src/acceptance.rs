@@ -1,9 +1,8 @@
 //! Which signed manifests this device takes.
 
-use alloc::vec::Vec;
-
 use sealift_engine::HOST;
-use sealift_manifest::{Grants, Kind, Manifest, PublicKey, Verified, verify};
+use sealift_manifest::{Grants, Kind, Manifest, TRUST, TRUST_PROFILE, Verified, verify_threshold};
+use sealift_provision::Keys;
 use sealift_wire::Refusal;
 
 use crate::capsule::BUILT;
@@ -12,8 +11,12 @@ use crate::refuse;
 /// What a manifest is measured against.
 #[derive(Clone, Debug)]
 pub struct Acceptance {
-    /// Translator keys that the device trusts.
-    pub trust: Vec<PublicKey>,
+    /// Translator keys that the device trusts, as long as no record of the root
+    /// keys says otherwise.
+    pub trust: Keys,
+    /// The keys that may say otherwise, and sign nothing else; if there are
+    /// none, no record is taken, and one in the store counts for nothing.
+    pub root: Keys,
     /// SUIT vendor identifier.
     pub vendor_id: [u8; 16],
     /// SUIT class identifier.
@@ -47,7 +50,15 @@ impl Acceptance {
         name: &str,
         kind: Kind,
     ) -> Result<Verified<Manifest<'a>>, Refusal> {
-        let manifest = verify(head, &self.trust).map_err(|error| refuse::envelope(name, error))?;
+        let keys = match name {
+            TRUST if self.root.is_empty() => {
+                return Err(refuse::because(name, &Refusal::NoRoot, Refusal::NoRoot));
+            }
+            TRUST => &self.root,
+            _ => &self.trust,
+        };
+        let manifest = verify_threshold(head, &keys.keys, keys.threshold)
+            .map_err(|error| refuse::envelope(name, error))?;
         let refusal = self.objection(&manifest, name, kind);
         match refusal {
             None => Ok(manifest),
@@ -67,13 +78,17 @@ impl Acceptance {
             stack,
             fuel,
         } = self.limits;
+        let profile = match name {
+            TRUST => TRUST_PROFILE,
+            _ => HOST.profile(),
+        };
         if manifest.vendor_id != self.vendor_id || manifest.class_id != self.class_id {
             Some(Refusal::WrongDevice)
         } else if manifest.component != name {
             Some(Refusal::WrongComponent)
         } else if invoke.kind != kind {
             Some(Refusal::WrongKind)
-        } else if invoke.profile != HOST.profile() {
+        } else if invoke.profile != profile {
             Some(Refusal::WrongProfile)
         } else if invoke.memory > memory || invoke.stack > stack || invoke.fuel > fuel {
             Some(Refusal::LimitsTooHigh)

@@ -1,10 +1,12 @@
 //! An authenticated request: what it gets, at once or later.
 
+use alloc::vec::Vec;
 use core::fmt::Debug;
 use core::net::SocketAddr;
 
 use embedded_storage::nor_flash::NorFlash;
 use rand_core::CryptoRngCore;
+use sealift_oscore::Credential;
 use sealift_oscore::coap::number;
 use sealift_oscore::server;
 use sealift_wire::Refusal;
@@ -42,7 +44,7 @@ where
             proven_ms,
             reply,
         } = request;
-        let parsed = Request::parse(inner, session, self.policy.roles(peer.0));
+        let parsed = Request::parse(inner, session, self.service.vms.policy.roles(peer.0));
         let request = match parsed {
             Ok(request) => request,
             Err(refusal) => {
@@ -86,7 +88,24 @@ where
         if age > FRESH_MS && operation.must_be_fresh(request.code, request.is_first()) {
             return Err(Refusal::Stale);
         }
-        self.service.serve(operation, request, peer)
+        let reply = self.service.serve(operation, request, peer);
+        if core::mem::take(&mut self.service.vms.peers_changed) {
+            self.renew_peers();
+        }
+        reply
+    }
+
+    /// Whom the device knows has changed: ends the sessions of those that it does
+    /// not know any more, and forgets what they asked for.
+    fn renew_peers(&mut self) {
+        let policy = &self.service.vms.policy;
+        let peers: Vec<Credential> = policy.credentials().cloned().collect();
+        if let Err(error) = self.server.set_peers(&peers) {
+            log::error!("{error}");
+        }
+        let server = &self.server;
+        self.queue
+            .forget(|session| server.sessions().all(|(id, _)| id != session));
     }
 
     /// Has a request wait for a capsule. If that is done with it at once, the

@@ -10,6 +10,7 @@ use embedded_storage::nor_flash::NorFlash;
 use rand_core::CryptoRngCore;
 use sealift_oscore::server::{self, Incoming, Server};
 use sealift_oscore::{Credential, CredentialError, Error, Identity, MAX_DATAGRAM};
+use sealift_provision::MAX_PEERS;
 use sealift_storage::{Error as StoreError, Layout, Store};
 
 use crate::acceptance::Acceptance;
@@ -24,7 +25,7 @@ use crate::waiting::Queue;
 /// Key exchanges that may be half open at a time.
 const PENDING: usize = 4;
 /// Credentials that a device can know.
-const PEERS: usize = 8;
+const PEERS: usize = MAX_PEERS;
 /// The longest time that [`Device::poll`] asks to be left alone for.
 const REST_MS: u64 = 60_000;
 
@@ -33,7 +34,8 @@ const REST_MS: u64 = 60_000;
 pub struct Config<const N: usize> {
     /// Which signed manifests it takes.
     pub acceptance: Acceptance,
-    /// Which peers it knows, and what they may do.
+    /// Which peers it knows, and what they may do, as long as no record of the
+    /// root keys says otherwise.
     pub policy: Policy,
     /// Its own key and credential.
     pub identity: Identity,
@@ -68,7 +70,6 @@ pub struct Device<F, R, H: Host, const N: usize, const W: usize, const SESSIONS:
     pub(crate) service: Service<F, H, N, W>,
     /// On the heap: it is most of what a device holds, and a device is moved.
     pub(crate) server: Box<Server<SESSIONS, PENDING, PEERS>>,
-    pub(crate) policy: Policy,
     pub(crate) rng: R,
     scratch: Vec<u8>,
     pub(crate) outbox: Outbox,
@@ -124,21 +125,21 @@ where
     /// logged, and the device starts without it.
     pub fn boot(config: Config<N>, flash: F, rng: R, host: H) -> Result<Self, BootError<F::Error>> {
         let store = Store::mount(flash, config.layout).map_err(BootError::Store)?;
-        let peers: Vec<Credential> = config.policy.credentials().cloned().collect();
-        let server =
-            server(config.identity, &peers, config.session_idle).map_err(BootError::Peers)?;
         let vms = Supervisor::boot(
             store,
             config.mapping,
             config.beside,
             config.acceptance,
+            config.policy,
             host,
             config.time_limit,
         );
+        let peers: Vec<Credential> = vms.policy.credentials().cloned().collect();
+        let server =
+            server(config.identity, &peers, config.session_idle).map_err(BootError::Peers)?;
         Ok(Self {
             service: Service::new(vms, config.job_limit, SESSIONS),
             server,
-            policy: config.policy,
             rng,
             scratch: alloc::vec![0; MAX_DATAGRAM],
             outbox: Outbox::default(),

@@ -8,6 +8,7 @@
 //!   peer may;
 //! - `ota` takes envelopes and payloads into the store, and [`Acceptance`]
 //!   says which signed manifests this device takes;
+//! - `trust` puts signed records of whom the device trusts in force;
 //! - `asking` and `workers` have requests wait for capsules, which get slices
 //!   of fuel in turn;
 //! - `supervisor` starts capsules from flash, each time after the signature
@@ -51,6 +52,7 @@ mod service;
 mod slots;
 mod streams;
 mod supervisor;
+mod trust;
 mod turns;
 mod waiting;
 mod workers;
@@ -59,4 +61,5 @@ pub use acceptance::{Acceptance, Limits};
 pub use device::{BootError, Config, Device, Step};
 pub use policy::Policy;
 pub use sealift_manifest::Grants;
+pub use sealift_provision::{Keys, Trust, TrustedKey};
 pub use sealift_wire::Roles;

@@ -25,8 +25,8 @@ use crate::supervisor::{Supervisor, TRIES};
 pub(crate) struct Ota<const N: usize> {
     upload: Option<Upload>,
     uploading: Claim,
-    /// Who sends to which component.
-    sending: [Claim; N],
+    /// Who sends to which component; the last place is that of the trust record.
+    sending: Vec<Claim>,
     streams: Streams,
 }
 
@@ -69,6 +69,8 @@ pub(crate) enum Progress {
     AlreadyActive,
     /// The capsule with this digest was activated, and is being started.
     Activated([u8; 32]),
+    /// The trust record is in force.
+    Trusted,
 }
 
 impl<const N: usize> Ota<N> {
@@ -76,7 +78,7 @@ impl<const N: usize> Ota<N> {
         Self {
             upload: None,
             uploading: Claim::default(),
-            sending: [Claim::default(); N],
+            sending: alloc::vec![Claim::default(); N.saturating_add(1)],
             streams: Streams::default(),
         }
     }
@@ -139,7 +141,7 @@ impl<const N: usize> Ota<N> {
                     .belongs(session, vm, vms.transfer(vm)?.digest)?;
             }
             Progress::AlreadyActive if more => self.upload = Some(upload),
-            Progress::AlreadyActive | Progress::Activated(_) => {}
+            Progress::AlreadyActive | Progress::Activated(_) | Progress::Trusted => {}
         }
         Ok(progress)
     }
@@ -162,12 +164,18 @@ impl<const N: usize> Ota<N> {
         let place = self.sending.get_mut(vm);
         let sending = place.ok_or(Refusal::UnknownComponent)?;
         sending.keep(peer, now);
-        let progress = vms.payload_piece(vm, piece)?;
+        let progress = vms.payload_piece(vm, peer, piece)?;
         if progress != Progress::Continue {
             sending.free();
             self.streams.forget(session, vm);
         }
         Ok(progress)
+    }
+
+    /// Peers are counted anew, so that nobody knows whose a place was.
+    pub(crate) fn free_places(&mut self) {
+        self.uploading.free();
+        self.sending.fill(Claim::default());
     }
 }
 
@@ -191,7 +199,7 @@ impl Upload {
                     ..piece
                 };
                 sending.keep(peer, now);
-                let progress = vms.payload_piece(self.vm, piece)?;
+                let progress = vms.payload_piece(self.vm, peer, piece)?;
                 if progress != Progress::Continue {
                     sending.free();
                 }
@@ -235,7 +243,7 @@ impl Upload {
                     bytes: &begins,
                     more: piece.more,
                 };
-                vms.payload_piece(self.vm, piece)
+                vms.payload_piece(self.vm, peer, piece)
             }
         }
     }
@@ -272,13 +280,15 @@ where
         Ok(opened)
     }
 
-    /// Takes a piece of a payload for `vm`; activates the capsule with the last.
+    /// Takes a piece of a payload for `vm`, which this peer has sent; activates
+    /// the capsule, or the trust record, with the last.
     ///
     /// Bytes that the store has already are passed over, so a sender may start
     /// over, or go on from a round offset below what was received.
     pub(crate) fn payload_piece(
         &mut self,
         vm: usize,
+        peer: usize,
         piece: Piece<'_>,
     ) -> Result<Progress, Refusal> {
         let name = self.name(vm);
@@ -305,14 +315,19 @@ where
                 Refusal::Truncated,
             ));
         }
-        self.activate(vm)
+        self.activate(vm, peer)
     }
 
     /// Checks the capsule, all from flash, and gives it its trial.
-    fn activate(&mut self, vm: usize) -> Result<Progress, Refusal> {
+    fn activate(&mut self, vm: usize, peer: usize) -> Result<Progress, Refusal> {
         let name = self.name(vm);
         let transfer = self.transfer(vm)?;
-        if let Err(refusal) = self.begin_trial(vm, transfer.slot) {
+        let is_trust = vm == N;
+        let begun = match is_trust {
+            true => self.take_trust(transfer.slot, peer),
+            false => self.begin_trial(vm, transfer.slot),
+        };
+        if let Err(refusal) = begun {
             let open = self.transfer(vm);
             // These bytes will not become better, unless it was the flash
             // that could not be read. The running capsule goes on.
@@ -323,6 +338,9 @@ where
                 log::error!("{name}: {error:?}");
             }
             return Err(refusal);
+        }
+        if is_trust {
+            return Ok(Progress::Trusted);
         }
         self.start(vm);
         Ok(Progress::Activated(transfer.digest))

@@ -13,6 +13,16 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// These credentials, each with its roles.
+    #[must_use]
+    pub fn new(peers: Vec<(Roles, Credential)>) -> Self {
+        let mut policy = Self::default();
+        for (roles, credential) in peers {
+            policy.allow(credential, roles);
+        }
+        policy
+    }
+
     /// Gives a credential a role, besides those that it has.
     pub fn allow(&mut self, credential: Credential, role: Roles) {
         let known = self.peers.iter_mut().find(|(peer, _)| *peer == credential);
@@ -25,6 +35,11 @@ impl Policy {
     /// The credentials, in the order that [`Policy::roles`] counts them.
     pub fn credentials(&self) -> impl Iterator<Item = &Credential> {
         self.peers.iter().map(|(credential, _)| credential)
+    }
+
+    /// The credential of the peer with this index.
+    pub(crate) fn credential(&self, peer: usize) -> Option<&Credential> {
+        self.credentials().nth(peer)
     }
 
     /// The roles of the peer with this index; none if there is no such peer.

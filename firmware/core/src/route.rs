@@ -1,5 +1,6 @@
 //! From a method and a path to an operation and the role that it needs.
 
+use sealift_manifest::TRUST;
 use sealift_oscore::coap::Code;
 use sealift_wire::{CONFIRM, PAYLOAD, ROLLBACK, Refusal, VM_CONTROL, VM_RUN};
 
@@ -82,8 +83,14 @@ impl Operation {
         let Some(name) = name else {
             return only(method, Get, Self::Status);
         };
-        let vm = component(name).ok_or(Refusal::UnknownComponent)?;
+        // The trust record is behind the components, and can only be replaced.
+        let trust = (name == TRUST).then_some(components.len());
+        let vm = trust
+            .or_else(|| component(name))
+            .ok_or(Refusal::UnknownComponent)?;
         match (action, method) {
+            (None, Some(Delete)) if trust.is_some() => Err(Refusal::MethodNotAllowed),
+            (Some(CONFIRM | ROLLBACK), _) if trust.is_some() => Err(Refusal::NotFound),
             (None, Some(Get)) => Ok(Self::ComponentStatus(vm)),
             (None, Some(Put)) => Ok(Self::Envelope(vm)),
             (None, Some(Delete)) => Ok(Self::Remove(vm)),
@@ -180,6 +187,9 @@ mod tests {
             (Post, "/vm-run", Operation::Run),
             (Get, "/vm1", Operation::Capsule(0)),
             (Put, "/vm2/a/b/c/d/e", Operation::Capsule(1)),
+            (Get, "/vm-control/trust", Operation::ComponentStatus(2)),
+            (Put, "/vm-control/trust", Operation::Envelope(2)),
+            (Put, "/vm-control/trust/payload", Operation::Payload(2)),
         ];
         for (method, path, operation) in table {
             assert_eq!(route(method, path), Ok(operation), "{path}");
@@ -200,6 +210,11 @@ mod tests {
             (Get, "/vm-control/vm1/confirm", Refusal::MethodNotAllowed),
             (Delete, "/vm-control", Refusal::MethodNotAllowed),
             (Get, "/vm-run", Refusal::MethodNotAllowed),
+            // Nobody goes back to keys that were revoked.
+            (Delete, "/vm-control/trust", Refusal::MethodNotAllowed),
+            (Post, "/vm-control/trust/rollback", Refusal::NotFound),
+            (Post, "/vm-control/trust/confirm", Refusal::NotFound),
+            (Get, "/trust", Refusal::NotFound),
         ];
         for (method, path, refusal) in table {
             assert_eq!(route(method, path), Err(refusal), "{path}");

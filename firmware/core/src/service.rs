@@ -8,7 +8,7 @@ use core::fmt::Debug;
 
 use embedded_storage::nor_flash::NorFlash;
 use sealift_engine::HOST;
-use sealift_manifest::{Kind, MAX_HEAD, Scan, scan_head};
+use sealift_manifest::{Kind, MAX_HEAD, Scan, TRUST, scan_head};
 use sealift_oscore::coap::Code;
 use sealift_oscore::server::SessionId;
 use sealift_storage::{Error as StoreError, Phase as StoredPhase};
@@ -51,6 +51,8 @@ pub(crate) struct Service<F, H: Host, const N: usize, const W: usize> {
 struct Job {
     activity: Activity<Result<Vec<u8>, Fault>>,
     since: u64,
+    /// Its signer may not be trusted any more.
+    ended: bool,
 }
 
 /// What is sent back.
@@ -148,6 +150,14 @@ where
             Progress::Continue => Reply::Continue,
             Progress::AlreadyActive => Reply::Whole(Response::new(Code::VALID)),
             Progress::Accepted => Reply::Whole(self.status(vm, Code::CHANGED)),
+            Progress::Trusted => {
+                self.ota.free_places();
+                self.sending.free();
+                if let Some(job) = &mut self.job {
+                    job.ended = true;
+                }
+                Reply::Whole(self.status(vm, Code::CHANGED))
+            }
             Progress::Activated(digest) => Reply::Later(Later::Start {
                 vm,
                 activated: Some(digest),
@@ -157,10 +167,13 @@ where
 
     /// The largest request body that is taken, in bytes; `None` where none is.
     pub(crate) fn limit(&self, operation: Operation) -> Option<usize> {
-        let slot = || usize::try_from(self.vms.store.payload_capacity()).unwrap_or(usize::MAX);
+        let slot = |vm| {
+            let capacity = self.vms.store.payload_capacity(vm);
+            usize::try_from(capacity).unwrap_or(usize::MAX)
+        };
         match operation {
-            Operation::Envelope(_) => Some(slot().saturating_add(MAX_HEAD)),
-            Operation::Payload(_) => Some(slot()),
+            Operation::Envelope(vm) => Some(slot(vm).saturating_add(MAX_HEAD)),
+            Operation::Payload(vm) => Some(slot(vm)),
             Operation::Run => Some(self.job_limit),
             Operation::Capsule(_) => Some(CAPSULE_BODY),
             _ => None,
@@ -256,6 +269,7 @@ where
         self.job = Some(Job {
             activity,
             since: now,
+            ended: false,
         });
         Ok(Reply::Later(Later::Job))
     }
@@ -270,6 +284,10 @@ where
         let Some(job) = &mut self.job else {
             return Turn::Idle;
         };
+        if job.ended {
+            self.job = None;
+            return Turn::Over(Err(Refusal::Stopped));
+        }
         let Supervisor {
             host,
             now,
@@ -309,6 +327,9 @@ where
             .iter()
             .map(|path| format!("</{path}>"))
             .collect();
+        if self.vms.trust_number().is_some() {
+            links.push(format!("</{VM_CONTROL}/{TRUST}>"));
+        }
         for (vm, name) in self.vms.store.layout().names().iter().enumerate() {
             links.push(format!("</{VM_CONTROL}/{name}>"));
             let resources = self.vms.resources(vm).iter();
@@ -324,6 +345,7 @@ where
             class_id: self.vms.acceptance.class_id,
             components: (0..N).map(|vm| self.component_status(vm)).collect(),
             uptime: Some(self.vms.now / 1000),
+            trust: self.vms.trust_number(),
         };
         Response::with(Code::CONTENT, CBOR, status.to_cbor())
     }
@@ -364,7 +386,10 @@ where
                     size: transfer.size,
                     digest: transfer.digest,
                 }),
-            running: self.vms.is_running(vm),
+            running: match vm == N {
+                true => self.vms.has_trust(),
+                false => self.vms.is_running(vm),
+            },
             last_fault: last_fault.map(|(refusal, _)| refusal.number()),
             fuel_last: usage.map(|usage| usage.fuel_last),
             memory: usage.map(|usage| usage.memory),

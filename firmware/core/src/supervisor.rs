@@ -12,6 +12,7 @@ use sealift_wire::Refusal;
 
 use crate::acceptance::Acceptance;
 use crate::capsule::{Fault, Host, Mapping, Persistent, Quota, Usage};
+use crate::policy::Policy;
 use crate::refuse;
 use crate::turns::{Doing, Outcome, Turn};
 
@@ -25,6 +26,9 @@ pub(crate) struct Supervisor<F, H: Host, const N: usize, const W: usize> {
     /// Whether a capsule goes on while another one is checked.
     pub(crate) beside: bool,
     pub(crate) acceptance: Acceptance,
+    pub(crate) policy: Policy,
+    /// Whether the policy is another one than what sessions know of.
+    pub(crate) peers_changed: bool,
     pub(crate) host: H,
     /// The time of the device, in milliseconds.
     pub(crate) now: u64,
@@ -86,12 +90,14 @@ impl<F: NorFlash, H: Host, const N: usize, const W: usize> Supervisor<F, H, N, W
 where
     F::Error: Debug,
 {
-    /// Begins to start every capsule that is active in the store.
+    /// Trusts whom the store says, and begins to start every capsule that is
+    /// active in it.
     pub(crate) fn boot(
         store: Store<F, N, W>,
         mapping: Option<Mapping>,
         beside: bool,
         acceptance: Acceptance,
+        policy: Policy,
         host: H,
         time_limit: u64,
     ) -> Self {
@@ -100,6 +106,8 @@ where
             mapping,
             beside,
             acceptance,
+            policy,
+            peers_changed: false,
             host,
             now: 0,
             time_limit,
@@ -116,6 +124,7 @@ where
                 last_fault: None,
             }),
         };
+        supervisor.load_trust();
         for vm in 0..N {
             supervisor.start(vm);
         }
@@ -124,7 +133,7 @@ where
 
     /// The name of a component.
     pub(crate) fn name(&self, vm: usize) -> &'static str {
-        self.store.layout().names().get(vm).copied().unwrap_or("?")
+        self.store.layout().name(vm).unwrap_or("?")
     }
 
     /// The host that capsules call.

@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use sealift_oscore::coap::BlockOption;
-use sealift_oscore::server::Reply;
+use sealift_oscore::server::{Reply, SessionId};
 
 use crate::request::{Exchange, Request};
 
@@ -144,6 +144,15 @@ impl Queue {
         self.waiting
             .iter_mut()
             .find(|w| matches!(w.later, Later::Call { vm: of, .. } if of == vm))
+    }
+
+    /// Drops the calls of sessions that are `gone`, but for those that a capsule
+    /// has already.
+    pub(crate) fn forget(&mut self, gone: impl Fn(SessionId) -> bool) {
+        self.waiting.retain(|w| {
+            let waits = matches!(w.later, Later::Call { begun: false, .. });
+            !(waits && gone(w.asked.exchange.session))
+        });
     }
 
     /// Takes out the oldest that `wanted` says yes to.

@@ -4,12 +4,15 @@
 extern crate std;
 
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 use std::path::{Path, PathBuf};
 
+use sealift_credential::{Credential, pem};
 use sealift_manifest::{KeyError, PublicKey};
-use sealift_oscore::{Credential, pem};
 use sealift_wire::Roles;
+
+use crate::{Keys, Trust};
 
 /// Why a file does not give a key or a credential.
 #[derive(Debug)]
@@ -69,6 +72,31 @@ pub fn allowance(text: &str) -> Result<(Roles, PathBuf), &'static str> {
     let (role, path) = text.split_once('=').ok_or("expected ROLE=FILE")?;
     let role = Roles::from_name(role).ok_or("the role is not one of deploy, observe and use")?;
     Ok((role, path.into()))
+}
+
+/// Reads `ROLE=FILE` arguments into what a device trusts.
+///
+/// # Errors
+///
+/// [`FileError`].
+pub fn trust(translators: Keys, allow: &[(Roles, PathBuf)]) -> Result<Trust, FileError> {
+    let mut trust = Trust {
+        translators,
+        peers: Vec::new(),
+    };
+    for (roles, path) in allow {
+        trust.allow(*roles, credential(path)?);
+    }
+    Ok(trust)
+}
+
+/// Public keys, from PEM files.
+///
+/// # Errors
+///
+/// [`FileError`].
+pub fn keys(paths: &[PathBuf]) -> Result<Vec<PublicKey>, FileError> {
+    paths.iter().map(|path| trusted_key(path)).collect()
 }
 
 fn read(path: &Path) -> Result<String, FileError> {

@@ -6,7 +6,7 @@ use core::fmt::{self, Debug};
 
 use embedded_storage::nor_flash::NorFlash;
 use rand_core::CryptoRngCore;
-use sealift_oscore::{Credential, CredentialError, Identity};
+use sealift_credential::{Credential, CredentialError, Identity};
 use sha2::{Digest, Sha256};
 
 /// Flash pages that hold the copies, one each.

@@ -8,7 +8,9 @@
 //! | 1 | [`Provision`]: translator keys, credentials and their roles |
 //!
 //! Nothing here is part of the store, and no peer can change it: who provisions
-//! a device has it on the desk.
+//! a device has it on the desk. What a device trusts can change all the same, if
+//! it was provisioned with root keys: a [`Trust`] that they signed takes the
+//! place of the one here. That is kept in the store, and checked at every start.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -31,11 +33,13 @@ extern crate alloc;
 pub mod files;
 pub mod identity;
 mod record;
+mod trust;
 pub mod wifi;
 
 use embedded_storage::nor_flash::NorFlash;
 
 pub use record::{MAX_RECORD, Provision, ProvisionError};
+pub use trust::{Keys, MAX_PEERS, MAX_TRUST, Trust, TrustError, TrustedKey};
 
 /// Flash pages that identity and provisioning take.
 pub const PAGES: u32 = identity::PAGES.saturating_add(1);

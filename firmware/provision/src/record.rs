@@ -1,13 +1,12 @@
-//! Whom a device trusts, as a record in flash.
+//! What a device is provisioned with, as a record in flash.
 
 use alloc::vec::Vec;
 use core::fmt;
 
 use minicbor::{Decoder, Encoder};
-use sealift_manifest::PublicKey;
-use sealift_oscore::Credential;
-use sealift_wire::Roles;
 use sha2::{Digest, Sha256};
+
+use crate::trust::{Keys, Trust, TrustError, pair};
 
 /// The longest record, in bytes.
 pub const MAX_RECORD: usize = 2048;
@@ -16,18 +15,17 @@ const MAGIC: [u8; 4] = *b"SLpv";
 /// Magic, length of what follows (4, little endian), SHA-256 of that.
 const HEADER: usize = 40;
 
-/// Whom a device trusts.
+/// Whom a device trusts at first, and who may change that.
 ///
 /// As a record: `SLpv`, the length of the content in four bytes, little endian,
-/// its SHA-256, and the content, deterministic CBOR:
-/// `[[+ bstr .size 32], [* [uint, bstr]]]`, the Ed25519 keys of translators, and
-/// for each peer the set of its roles and its credential.
+/// its SHA-256, and the content, deterministic CBOR: `[trust, roots]`, as
+/// [`Trust`] and [`Keys`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Provision {
-    /// Translator keys.
-    pub trust: Vec<PublicKey>,
-    /// Peers and what they may do.
-    pub allow: Vec<(Roles, Credential)>,
+    /// Whom it trusts as long as no signed record says otherwise.
+    pub trust: Trust,
+    /// Whose signed records it takes; if there are none, it takes none.
+    pub root: Keys,
 }
 
 /// Why a record is none.
@@ -43,11 +41,14 @@ pub enum ProvisionError {
     NoTrust,
     /// It does not fit into [`MAX_RECORD`].
     TooLong,
+    /// What it says makes no sense.
+    Trust(TrustError),
 }
 
 impl fmt::Display for ProvisionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Trust(error) => return write!(f, "the provisioning record: {error}"),
             Self::Flash => "the flash failed where the provisioning record should be",
             Self::Missing => "this device was not provisioned",
             Self::Damaged => "the provisioning record is damaged",
@@ -65,11 +66,10 @@ impl Provision {
     ///
     /// # Errors
     ///
-    /// [`ProvisionError::NoTrust`], [`ProvisionError::TooLong`].
+    /// [`ProvisionError::NoTrust`], [`ProvisionError::Trust`],
+    /// [`ProvisionError::TooLong`].
     pub fn encode(&self) -> Result<Vec<u8>, ProvisionError> {
-        if self.trust.is_empty() {
-            return Err(ProvisionError::NoTrust);
-        }
+        self.check()?;
         let content = self.content().ok_or(ProvisionError::TooLong)?;
         let length = u32::try_from(content.len()).map_err(|_| ProvisionError::TooLong)?;
         let mut record = Vec::new();
@@ -85,18 +85,30 @@ impl Provision {
         Ok(record)
     }
 
+    /// Checks that somebody could sign what this device takes, and that root
+    /// keys are nothing but that. Nobody has to be able to send something: a
+    /// device can be provisioned for good.
+    ///
+    /// # Errors
+    ///
+    /// [`ProvisionError::NoTrust`], [`ProvisionError::Trust`].
+    pub fn check(&self) -> Result<(), ProvisionError> {
+        let Self { trust, root } = self;
+        if trust.translators.is_empty() {
+            return Err(ProvisionError::NoTrust);
+        }
+        trust.check_keys(root).map_err(ProvisionError::Trust)?;
+        match root.is_empty() {
+            true => Ok(()),
+            false => root.check().map_err(ProvisionError::Trust),
+        }
+    }
+
     fn content(&self) -> Option<Vec<u8>> {
         let mut encoder = Encoder::new(Vec::new());
         encoder.array(2).ok()?;
-        encoder.array(u64::try_from(self.trust.len()).ok()?).ok()?;
-        for key in &self.trust {
-            encoder.bytes(&key.to_bytes()).ok()?;
-        }
-        encoder.array(u64::try_from(self.allow.len()).ok()?).ok()?;
-        for (roles, credential) in &self.allow {
-            encoder.array(2).ok()?.u8(roles.bits()).ok()?;
-            encoder.bytes(credential.as_bytes()).ok()?;
-        }
+        self.trust.write(&mut encoder)?;
+        self.root.write(&mut encoder)?;
         Some(encoder.into_writer())
     }
 
@@ -105,7 +117,7 @@ impl Provision {
     /// # Errors
     ///
     /// [`ProvisionError::Missing`], [`ProvisionError::Damaged`],
-    /// [`ProvisionError::NoTrust`].
+    /// [`ProvisionError::NoTrust`], [`ProvisionError::Trust`].
     pub fn decode(record: &[u8]) -> Result<Self, ProvisionError> {
         let (header, rest) = record
             .split_first_chunk::<HEADER>()
@@ -119,10 +131,8 @@ impl Provision {
         if provision.content().as_deref() != Some(content) {
             return Err(ProvisionError::Damaged);
         }
-        match provision.trust.is_empty() {
-            true => Err(ProvisionError::NoTrust),
-            false => Ok(provision),
-        }
+        provision.check()?;
+        Ok(provision)
     }
 }
 
@@ -135,19 +145,11 @@ fn checked<'a>(header: &[u8; HEADER], rest: &'a [u8]) -> Option<&'a [u8]> {
 
 fn parse(content: &[u8]) -> Option<Provision> {
     let mut decoder = Decoder::new(content);
-    (decoder.array().ok()? == Some(2)).then_some(())?;
-    let mut trust = Vec::new();
-    for _ in 0..decoder.array().ok()?? {
-        let key = decoder.bytes().ok()?.try_into().ok()?;
-        trust.push(PublicKey::from_bytes(key).ok()?);
-    }
-    let mut allow = Vec::new();
-    for _ in 0..decoder.array().ok()?? {
-        (decoder.array().ok()? == Some(2)).then_some(())?;
-        let roles = Roles::from_bits(decoder.u8().ok()?)?;
-        allow.push((roles, Credential::parse(decoder.bytes().ok()?).ok()?));
-    }
-    (decoder.position() == content.len()).then_some(Provision { trust, allow })
+    pair(&mut decoder)?;
+    Some(Provision {
+        trust: Trust::read(&mut decoder)?,
+        root: Keys::read(&mut decoder)?,
+    })
 }
 
 #[cfg(test)]
@@ -155,7 +157,9 @@ mod tests {
     use alloc::vec;
 
     use rand_core::OsRng;
-    use sealift_oscore::Identity;
+    use sealift_credential::{Credential, Identity};
+    use sealift_manifest::PublicKey;
+    use sealift_wire::Roles;
 
     use super::*;
 
@@ -169,23 +173,26 @@ mod tests {
         identity.credential().clone()
     }
 
+    fn trust(keys: Vec<PublicKey>, peers: Vec<(Roles, Credential)>) -> Trust {
+        Trust {
+            translators: keys.into(),
+            peers,
+        }
+    }
+
     fn provision() -> Provision {
+        let peers = vec![
+            (Roles::DEPLOY.and(Roles::USE), credential("op")),
+            (Roles::USE, credential("app")),
+        ];
         Provision {
-            trust: vec![key(1), key(2)],
-            allow: vec![
-                (Roles::DEPLOY.and(Roles::USE), credential("op")),
-                (Roles::USE, credential("app")),
-            ],
+            trust: trust(vec![key(1), key(2)], peers),
+            root: Keys::roots(vec![key(3), key(4)], 2),
         }
     }
 
     #[test]
     fn comes_back_as_it_was() {
-        let record = provision().encode().unwrap();
-        assert_eq!(
-            Provision::decode(&record).as_ref().map(|p| p.trust.len()),
-            Ok(2)
-        );
         let given = provision();
         let record = given.encode().unwrap();
         assert_eq!(Provision::decode(&record), Ok(given.clone()));
@@ -223,8 +230,8 @@ mod tests {
     #[test]
     fn nobody_to_trust_is_refused_when_written_and_when_read() {
         let empty = Provision {
-            trust: vec![],
-            allow: vec![],
+            trust: trust(vec![], vec![]),
+            root: Keys::default(),
         };
         assert_eq!(empty.encode(), Err(ProvisionError::NoTrust));
         let content = empty.content().unwrap();
@@ -238,9 +245,28 @@ mod tests {
     #[test]
     fn more_than_fits_is_refused() {
         let many = Provision {
-            trust: vec![key(1); 60],
-            allow: vec![],
+            trust: trust((1..=60).map(key).collect(), vec![]),
+            root: Keys::default(),
         };
         assert_eq!(many.encode(), Err(ProvisionError::TooLong));
+    }
+
+    #[test]
+    fn a_threshold_that_cannot_be_met_and_a_root_that_translates_are_refused() {
+        let refused = |provision: Provision, error| {
+            assert_eq!(provision.encode(), Err(ProvisionError::Trust(error)));
+        };
+        let mut given = provision();
+        given.trust.translators.threshold = 3;
+        refused(given, TrustError::TooFewKeys);
+        let mut given = provision();
+        given.root.threshold = 3;
+        refused(given, TrustError::TooFewKeys);
+        let mut given = provision();
+        given.root.threshold = 0;
+        refused(given, TrustError::Threshold);
+        let mut given = provision();
+        given.root = Keys::roots(vec![key(2)], 1);
+        refused(given, TrustError::RootAsTranslator);
     }
 }

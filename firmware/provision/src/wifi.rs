@@ -99,7 +99,8 @@ impl Wifi {
             return Err(WifiError::Name);
         }
         let printable = passphrase.bytes().all(|byte| (b' '..=b'~').contains(&byte));
-        if !passphrase.is_empty() && !(printable && PASSPHRASE.contains(&passphrase.len())) {
+        let good = printable && PASSPHRASE.contains(&passphrase.len());
+        if !good && !passphrase.is_empty() {
             return Err(WifiError::Passphrase);
         }
         Ok(Self {

@@ -96,6 +96,14 @@ refusals! {
     /// A job with a higher sequence number was run before.
     OldJob = 35, (4, 9), "a job with a higher sequence number was run before";
 
+    /// The device was provisioned without root keys.
+    NoRoot = 36, (4, 3), "this device takes no trust records: it has no root key";
+    /// The payload is no trust record.
+    NotARecord = 37, (4, 9), "not a trust record that can be read";
+    /// A trust record after which somebody could not go on: too few translators,
+    /// no deployer, or its sender is none any more.
+    LockOut = 38, (4, 9), "the trust record would lock somebody out, or gives a key two parts";
+
     /// No transfer is open.
     NoTransfer = 40, (4, 9), "no transfer is open: send the envelope first";
     /// More bytes than the manifest announced.

@@ -28,6 +28,13 @@ impl Roles {
         Some(*role)
     }
 
+    /// The names of the roles in the set.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        let held = Self::NAMES.into_iter();
+        held.filter(move |(_, role)| self.has(*role))
+            .map(|(name, _)| name)
+    }
+
     /// The set as bits, for a record.
     #[must_use]
     pub const fn bits(self) -> u8 {

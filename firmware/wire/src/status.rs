@@ -25,6 +25,10 @@ pub struct DeviceStatus {
     /// Seconds since the device started.
     #[n(4)]
     pub uptime: Option<u64>,
+    /// Sequence number of the trust record in force, 0 for what the device was
+    /// provisioned with; absent where it takes no records.
+    #[n(5)]
+    pub trust: Option<u64>,
 }
 
 /// One component; also the answer to `GET /vm-control/<vm>`.
@@ -214,6 +218,7 @@ mod tests {
             class_id: [2; 16],
             components: alloc::vec![component.clone()],
             uptime: Some(3600),
+            trust: Some(4),
         };
         assert_eq!(DeviceStatus::from_cbor(&status.to_cbor()), Ok(status));
         assert_eq!(

@@ -3,7 +3,7 @@
 use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use rand_core::RngCore;
 use sealift_core::capsule::{Accuracy, Category, Host, Label, Reading, Unavailable, Unit};
-use sealift_core::{Acceptance, Config, Device, Limits, Policy, Roles};
+use sealift_core::{Acceptance, Config, Device, Keys, Limits, Policy, Roles};
 use sealift_manifest::{Grants, PublicKey};
 use sealift_oscore::Identity;
 use sealift_storage::Layout;
@@ -159,7 +159,8 @@ pub fn config<const N: usize>(
 ) -> Config<N> {
     Config {
         acceptance: Acceptance {
-            trust: trust.to_vec(),
+            trust: trust.to_vec().into(),
+            root: Keys::default(),
             vendor_id: sealift_engine::DEFAULT_VENDOR_ID,
             class_id: sealift_engine::DEFAULT_CLASS_ID,
             offered: Grants::ALL,

@@ -38,6 +38,7 @@ pub fn spec(component: &str, sequence_number: u64, payload: &[u8]) -> ManifestSp
             kind: Kind::Persistent,
             floor: 0,
             source_digest: [0; 32],
+            signatures: 1,
         },
     };
     spec.set_payload(payload).expect("short");

@@ -159,7 +159,13 @@ fn every_error_has_an_attack() {
         .filter_map(Attack::error)
         .map(Error::code)
         .collect();
+    // Of what a device was told of its translators, which the folders' device was
+    // not: tests/thresholds.rs.
+    let elsewhere = [Error::BelowThreshold, Error::OutOfScope];
     for error in Error::ALL {
+        if elsewhere.contains(error) {
+            continue;
+        }
         assert!(errors.contains(&error.code()), "{error:?} has no folder");
     }
 }

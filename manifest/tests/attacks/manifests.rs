@@ -66,6 +66,10 @@ fn values(list: &mut List) {
         "floor-above-sequence", "NET-3", Error::FloorAboveSequence, "a floor above the own sequence number", |m| set(&mut m.args, 7, uint(7));
         "floor-max", "NET-3", Error::FloorAboveSequence, "the highest floor that there is", |m| set(&mut m.args, 7, uint(u64::MAX));
         "source-digest-short", "NET-23", Error::DigestLength, "a digest of the source of 31 bytes", |m| set(&mut m.args, 8, bstr(&[1; 31]));
+        "signatures-one", "NET-24", Error::SignatureCount, "one signature asked for, which goes without saying", |m| m.args.push((uint(9), uint(1)));
+        "signatures-zero", "NET-24", Error::SignatureCount, "no signature asked for", |m| m.args.push((uint(9), uint(0)));
+        "signatures-five", "NET-24", Error::SignatureCount, "more signatures asked for than an envelope can have", |m| m.args.push((uint(9), uint(5)));
+        "signatures-two", "NET-24", Error::TooFewSignatures, "two signatures asked for, and one there", |m| m.args.push((uint(9), uint(2)));
     }
 }
 

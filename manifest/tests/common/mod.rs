@@ -40,6 +40,7 @@ pub(crate) fn spec() -> ManifestSpec {
             kind: Kind::Persistent,
             floor: 3,
             source_digest: [0x5a; 32],
+            signatures: 1,
         },
     };
     spec.set_payload(PAYLOAD).expect("the payload is short");

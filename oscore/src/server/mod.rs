@@ -211,6 +211,32 @@ impl<const SESSIONS: usize, const PENDING: usize, const PEERS: usize, const REPL
         self.idle_ms = milliseconds;
     }
 
+    /// Talks to these peers from now on. Sessions of others end, and what was kept
+    /// for their retransmissions goes; those of who stays go on. A key exchange
+    /// that is half open ends with one of the new peers, or fails.
+    ///
+    /// # Errors
+    /// [`CredentialError::TooMany`] for more than `PEERS` peers: nothing changed.
+    pub fn set_peers(&mut self, peers: &[Credential]) -> Result<(), CredentialError> {
+        if peers.len() > PEERS {
+            return Err(CredentialError::TooMany);
+        }
+        let before = core::mem::replace(&mut self.peers, peers.to_vec());
+        self.sessions.retain_mut(|session| {
+            let credential = before.get(session.peer.0);
+            let now = peers.iter().position(|peer| Some(peer) == credential);
+            match now {
+                Some(now) => session.peer = PeerIndex(now),
+                None => return false,
+            }
+            true
+        });
+        let sessions = &self.sessions;
+        self.replies
+            .retain(|kept| sessions.iter().any(|session| session.id == kept.session));
+        Ok(())
+    }
+
     /// The configured peers, in the order of [`PeerIndex`].
     pub fn peers(&self) -> &[Credential] {
         &self.peers

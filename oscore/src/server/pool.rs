@@ -25,6 +25,11 @@ impl<T, const N: usize> Pool<T, N> {
         self.0.retain(keep);
     }
 
+    /// The same, where what is kept may change.
+    pub(super) fn retain_mut(&mut self, keep: impl FnMut(&mut T) -> bool) {
+        self.0.retain_mut(keep);
+    }
+
     /// Puts an entry into a free place. When there is none, the owner of the entry
     /// gives up its oldest one; an owner that has none takes the oldest of the
     /// owner that has the most. Entries that are not `movable` stay while there are

@@ -15,7 +15,7 @@ pub fn age<const WORD: usize, const PAGE: usize, const N: usize>(
     layout: &Layout<N>,
     number: u32,
 ) -> Result<(), Error<MockError>> {
-    for area in layout.areas(media::unit(PAGE)).0 {
+    for area in layout.areas(media::unit(PAGE)).components {
         // One record in each page, as in a store that was restarted.
         let mut journal = Journal::before(number - 2);
         journal.append::<_, WORD>(flash, &area, &State::EMPTY)?;

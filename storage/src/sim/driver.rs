@@ -214,7 +214,7 @@ impl<const WORD: usize, const PAGE: usize, const N: usize> Driver<WORD, PAGE, N>
 
     /// The number of a page on the flash.
     fn page(&self, c: usize, part: Part) -> usize {
-        let area = self.layout.areas(crate::media::unit(PAGE)).0[c];
+        let area = self.layout.areas(crate::media::unit(PAGE)).components[c];
         let offset = match part {
             Part::FirstJournalPage => area.journal_page(JournalPage::First),
             Part::SecondJournalPage => area.journal_page(JournalPage::Second),

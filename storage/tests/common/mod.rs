@@ -71,6 +71,7 @@ pub(crate) fn with_payload(
             kind: Kind::Persistent,
             floor,
             source_digest: [3; 32],
+            signatures: 1,
         },
     };
     spec.set_payload(described).expect("short");

@@ -167,6 +167,7 @@ pub fn envelope(sequence: u64, payload: &[u8], detached: bool) -> Vec<u8> {
             kind: Kind::Persistent,
             floor: 0,
             source_digest: [3; 32],
+            signatures: 1,
         },
     };
     spec.set_payload(payload).unwrap();

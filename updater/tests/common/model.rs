@@ -247,6 +247,7 @@ impl Model {
                     class_id: [2; 16],
                     components: vec![self.component()],
                     uptime: None,
+                    trust: None,
                 };
                 self.output_of(request, Code::CONTENT, status.to_cbor())
             }

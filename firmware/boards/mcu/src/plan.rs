@@ -74,7 +74,8 @@ impl<const N: usize> Plan<N> {
     /// The store's place on a flash with pages of `page` bytes.
     fn layout(&self, page: u32) -> Option<Layout<N>> {
         let base = page.checked_mul(PAGES)?.checked_add(self.base)?;
-        Some(Layout::new(base, self.slot_pages, self.names).with_counter())
+        let layout = Layout::new(base, self.slot_pages, self.names);
+        Some(layout.with_counter().with_trust())
     }
 }
 
@@ -108,19 +109,16 @@ where
     }
     let provision =
         sealift_provision::read(&mut flash, plan.base).map_err(StartError::Provision)?;
-    let mut policy = Policy::default();
-    for (roles, credential) in provision.allow {
-        policy.allow(credential, roles);
-    }
     let config = Config {
         acceptance: Acceptance {
-            trust: provision.trust,
+            trust: provision.trust.translators,
+            root: provision.root,
             vendor_id: DEFAULT_VENDOR_ID,
             class_id: DEFAULT_CLASS_ID,
             offered: OFFERED,
             limits: plan.limits,
         },
-        policy,
+        policy: Policy::new(provision.trust.peers),
         identity,
         layout,
         mapping: plan.mapping,

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use sealift_core::{Policy, Roles};
-use sealift_manifest::PublicKey;
+use sealift_core::Roles;
 use sealift_oscore::{Credential, pem};
-use sealift_provision::files::{FileError, allowance, credential, trusted_key};
+use sealift_provision::files::{allowance, keys, trust};
+use sealift_provision::{Keys, Provision};
 
 /// A Sealift device as a Linux process
 #[derive(Debug, Parser)]
@@ -23,6 +23,17 @@ pub(crate) struct Arguments {
     /// Public key of a translator whose signature is trusted; can be repeated
     #[arg(long, value_name = "FILE", required = true)]
     trust: Vec<PathBuf>,
+    /// Translators that have to sign each capsule, with a key of their own each:
+    /// 1 to 4
+    #[arg(long, value_name = "N", default_value = "1")]
+    threshold: u8,
+    /// Public key of whoever may change by a signed record whom the device
+    /// trusts, and signs nothing else; can be repeated. Without one, nobody may
+    #[arg(long, value_name = "FILE")]
+    root: Vec<PathBuf>,
+    /// Root keys that have to sign such a record: 1 to 4
+    #[arg(long, value_name = "N", default_value = "1")]
+    root_threshold: u8,
     /// A role - deploy, observe or use - and the credential that gets it; can
     /// be repeated
     #[arg(long, value_name = "ROLE=FILE", value_parser = allowance)]
@@ -39,18 +50,19 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// The translator keys, from PEM files as `signer keygen` writes them.
-    pub(crate) fn trusted_keys(&self) -> Result<Vec<PublicKey>, FileError> {
-        self.trust.iter().map(|path| trusted_key(path)).collect()
-    }
-
-    /// Who may do what.
-    pub(crate) fn policy(&self) -> Result<Policy, FileError> {
-        let mut policy = Policy::default();
-        for (role, path) in &self.allow {
-            policy.allow(credential(path)?, *role);
-        }
-        Ok(policy)
+    /// Whom the device trusts, from files as `signer keygen` and `updater keygen`
+    /// write them.
+    pub(crate) fn provision(&self) -> Result<Provision> {
+        let translators = Keys {
+            threshold: self.threshold,
+            ..keys(&self.trust)?.into()
+        };
+        let provision = Provision {
+            trust: trust(translators, &self.allow)?,
+            root: Keys::roots(keys(&self.root)?, self.root_threshold),
+        };
+        provision.check()?;
+        Ok(provision)
     }
 }
 

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use clap::Parser;
 use rand_core::OsRng;
-use sealift_core::{Acceptance, Config, Device, Grants, Limits, Step};
+use sealift_core::{Acceptance, Config, Device, Grants, Limits, Policy, Step};
 use sealift_engine::{DEFAULT_CLASS_ID, DEFAULT_VENDOR_ID};
 use sealift_oscore::MAX_DATAGRAM;
 use sealift_provision::identity;
@@ -79,7 +79,9 @@ fn run(arguments: &Arguments) -> Result<()> {
 
 fn boot(arguments: &Arguments) -> Result<NativeDevice> {
     let base = usize::try_from(identity::PAGES)? * PAGE;
-    let layout = Layout::new(u32::try_from(base)?, SLOT_PAGES, NAMES).with_counter();
+    let layout = Layout::new(u32::try_from(base)?, SLOT_PAGES, NAMES)
+        .with_counter()
+        .with_trust();
     let store = layout
         .size(u32::try_from(PAGE)?)
         .context("the layout is too large")?;
@@ -93,15 +95,17 @@ fn boot(arguments: &Arguments) -> Result<NativeDevice> {
     if let Some(path) = &arguments.identity_out {
         arguments::write_credential(path, identity.credential())?;
     }
+    let provision = arguments.provision()?;
     let config = Config {
         acceptance: Acceptance {
-            trust: arguments.trusted_keys()?,
+            trust: provision.trust.translators,
+            root: provision.root,
             vendor_id: DEFAULT_VENDOR_ID,
             class_id: DEFAULT_CLASS_ID,
             offered: Grants::ALL,
             limits: LIMITS,
         },
-        policy: arguments.policy()?,
+        policy: Policy::new(provision.trust.peers),
         identity,
         layout,
         mapping: None,

@@ -38,7 +38,6 @@ pub(crate) fn start(
     port: Peri<'static, USBD>,
     interrupts: impl Binding<UsbInterrupt, InterruptHandler<USBD>>
     + Binding<CLOCK_POWER, vbus_detect::InterruptHandler>
-    + Copy
     + 'static,
 ) -> (Usb, Link, Ethernet) {
     static CONFIG_DESCRIPTOR: ConstStaticCell<[u8; 256]> = ConstStaticCell::new([0; 256]);

@@ -68,8 +68,7 @@ pub(crate) async fn start(
     pins: Pins,
     interrupts: impl Binding<PIO0_IRQ_0, pio::InterruptHandler<PIO0>>
     + Binding<DMA_IRQ_0, dma::InterruptHandler<DMA_CH0>>
-    + 'static
-    + Copy,
+    + 'static,
 ) -> (Driver, Control, Chip) {
     static STATE: StaticCell<State> = StaticCell::new();
     let power = Output::new(pins.power, Level::Low);

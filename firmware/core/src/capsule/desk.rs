@@ -3,11 +3,15 @@
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+#[cfg(feature = "udp")]
 use core::net::SocketAddr;
 
+#[cfg(feature = "udp")]
 use super::MAX_UDP;
 use super::abi::{Category, Reading};
-use super::host::{Datagram, Host, Unavailable};
+#[cfg(feature = "udp")]
+use super::host::Datagram;
+use super::host::{Host, Unavailable};
 use super::quota::Quota;
 
 /// What an errand can have done. An object, so that the host functions exist
@@ -19,8 +23,11 @@ pub(super) trait Desk {
     fn read_sensors(&mut self, category: Option<Category>) -> Result<Vec<Reading>, Unavailable>;
     fn toggle_led(&mut self) -> Result<(), Unavailable>;
     fn button_low(&mut self) -> Result<bool, Unavailable>;
+    #[cfg(feature = "udp")]
     fn udp_bind(&mut self, port: u16) -> Result<(), Unavailable>;
+    #[cfg(feature = "udp")]
     fn udp_send(&mut self, data: &[u8], to: SocketAddr) -> Result<(), Unavailable>;
+    #[cfg(feature = "udp")]
     fn udp_receive(&mut self) -> Result<Option<Datagram>, Unavailable>;
 }
 
@@ -92,6 +99,7 @@ impl<H: Host> Desk for HostDesk<H> {
         self.host.button_low()
     }
 
+    #[cfg(feature = "udp")]
     fn udp_bind(&mut self, port: u16) -> Result<(), Unavailable> {
         // A socket costs the board as much as a datagram does.
         let now = self.host.now_ms();
@@ -101,6 +109,7 @@ impl<H: Host> Desk for HostDesk<H> {
         self.host.udp_bind(port)
     }
 
+    #[cfg(feature = "udp")]
     fn udp_send(&mut self, data: &[u8], to: SocketAddr) -> Result<(), Unavailable> {
         let now = self.host.now_ms();
         if data.len() > MAX_UDP || !self.quota.send(now) {
@@ -109,6 +118,7 @@ impl<H: Host> Desk for HostDesk<H> {
         self.host.udp_send(data, to)
     }
 
+    #[cfg(feature = "udp")]
     fn udp_receive(&mut self) -> Result<Option<Datagram>, Unavailable> {
         let received = self.host.udp_receive()?;
         Ok(received.filter(|(data, ..)| data.len() <= MAX_UDP))

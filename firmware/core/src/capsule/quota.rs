@@ -73,6 +73,7 @@ impl Quota {
     }
 
     /// Whether one more datagram may be sent, or port bound.
+    #[cfg(feature = "udp")]
     pub(super) fn send(&self, now: u64) -> bool {
         self.with(|rations| rations.sends.take(now))
     }

@@ -200,6 +200,7 @@ impl Capsule {
                 kind: self.kind,
                 floor: 0,
                 source_digest: [0; 32],
+                signatures: 1,
             },
         };
         spec.set_payload(&self.artifact).unwrap();

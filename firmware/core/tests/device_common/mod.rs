@@ -20,7 +20,7 @@ use std::rc::Rc;
 use ed25519_compact::{KeyPair, Seed};
 use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use rand_core::OsRng;
-use sealift_core::{Acceptance, Config, Device, Limits, Policy, Roles, Step};
+use sealift_core::{Acceptance, Config, Device, Keys, Limits, Policy, Roles, Step};
 use sealift_manifest::{Grants, InvokeSpec, Kind, ManifestSpec, PublicKey, Sign, build_envelope};
 use sealift_oscore::coap::{BlockOption, Code, Header, Kind as Type, Message, Writer, number};
 use sealift_oscore::{ClientContext, ClientHandshake, Identity, MAX_DATAGRAM, client};
@@ -35,7 +35,14 @@ pub(crate) const WORD: usize = 4;
 const SLOT_PAGES: u16 = 24;
 pub(crate) const TIME_LIMIT: u64 = 60_000;
 pub(crate) const SESSION_IDLE: u64 = 24 * 60 * 60 * 1000;
-const LAYOUT: Layout<2> = Layout::new(0, SLOT_PAGES, ["vm1", "vm2"]).with_counter();
+/// The pages with the counter of jobs.
+pub(crate) const COUNTER: (usize, usize) = {
+    let components = (2 + 2 * SLOT_PAGES as usize) * 2;
+    (components * PAGE, (components + 2) * PAGE)
+};
+const LAYOUT: Layout<2> = Layout::new(0, SLOT_PAGES, ["vm1", "vm2"])
+    .with_counter()
+    .with_trust();
 
 /// Flash that the test can still reach while the device has it.
 #[derive(Clone)]
@@ -141,8 +148,9 @@ pub(crate) struct Rig {
     pub(crate) flash: Flash,
     pub(crate) board: Board,
     identity: [u8; 32],
-    /// Translator keys that the device trusts.
-    trust: Vec<PublicKey>,
+    /// Translator keys that the device trusts, and root keys.
+    trust: Keys,
+    root: Keys,
     credential: sealift_oscore::Credential,
     pub(crate) op: Identity,
     pub(crate) app: Identity,
@@ -216,6 +224,17 @@ fn sign(
     change: impl FnOnce(&mut ManifestSpec),
     payload: Option<&[u8]>,
 ) -> Vec<u8> {
+    let spec = respecified(capsule, sequence, change);
+    let key = fake_key();
+    build_envelope(&spec, &[&key as &dyn Sign], payload, None).unwrap()
+}
+
+/// The manifest of a capsule, with changes.
+pub(crate) fn respecified(
+    capsule: &Capsule,
+    sequence: u64,
+    change: impl FnOnce(&mut ManifestSpec),
+) -> ManifestSpec {
     let mut spec = ManifestSpec {
         sequence_number: sequence,
         component: "vm1".into(),
@@ -232,12 +251,17 @@ fn sign(
             kind: capsule.kind,
             floor: 0,
             source_digest: [0; 32],
+            signatures: 1,
         },
     };
     spec.set_payload(&capsule.artifact).unwrap();
     change(&mut spec);
-    let key = fake_key();
-    build_envelope(&spec, &[&key as &dyn Sign], payload, None).unwrap()
+    spec
+}
+
+/// The same identity again.
+pub(crate) fn clone_of(identity: &Identity) -> Identity {
+    Identity::new(identity.private_key(), identity.credential().clone()).unwrap()
 }
 
 /// A persistent capsule that answers with this text.
@@ -264,19 +288,21 @@ impl Rig {
         let board = Board::default();
         let private = *identity.private_key();
         let credential = identity.credential().clone();
-        let trust = vec![PublicKey::from_bytes(&fake_key().pk).unwrap()];
+        let trust = Keys::from(vec![PublicKey::from_bytes(&fake_key().pk).unwrap()]);
+        let root = Keys::default();
         let device = boot(
             &flash,
             &board,
             identity,
             &[&op, &second],
             &app,
-            &trust,
+            (&trust, &root),
             Means::default(),
         );
         Self {
             device,
             trust,
+            root,
             flash,
             board,
             identity: private,
@@ -306,7 +332,7 @@ impl Rig {
             identity,
             &deployers,
             &self.app,
-            &self.trust,
+            (&self.trust, &self.root),
             self.means,
         );
         self.rest();
@@ -315,7 +341,14 @@ impl Rig {
     /// The same, with other translator keys that it trusts, from now on.
     pub(crate) fn reboot_trusting(&mut self, keys: &[KeyPair]) {
         let keys = keys.iter().map(|key| PublicKey::from_bytes(&key.pk));
-        self.trust = keys.map(Result::unwrap).collect();
+        self.trust = Keys::from(keys.map(Result::unwrap).collect::<Vec<_>>());
+        self.reboot();
+    }
+
+    /// The same, with root keys and thresholds.
+    pub(crate) fn reboot_under(&mut self, trust: Keys, root: Keys) {
+        self.trust = trust;
+        self.root = root;
         self.reboot();
     }
 
@@ -605,7 +638,7 @@ fn boot(
     identity: Identity,
     deployers: &[&Identity],
     app: &Identity,
-    trust: &[PublicKey],
+    (trust, root): (&Keys, &Keys),
     means: Means,
 ) -> TestDevice {
     let mut policy = Policy::default();
@@ -615,7 +648,8 @@ fn boot(
     policy.allow(app.credential().clone(), Roles::USE);
     let config = Config {
         acceptance: Acceptance {
-            trust: trust.to_vec(),
+            trust: trust.clone(),
+            root: root.clone(),
             vendor_id: sealift_engine::DEFAULT_VENDOR_ID,
             class_id: sealift_engine::DEFAULT_CLASS_ID,
             offered: means.offered,

@@ -244,6 +244,7 @@ impl Device {
             class_id: [2; 16],
             components: vec![status],
             uptime: None,
+            trust: None,
         }
         .to_cbor()
     }

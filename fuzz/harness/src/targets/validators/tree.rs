@@ -7,12 +7,15 @@ const MAX_DEPTH: usize = 12;
 /// What a tree may grow to.
 const MAX_NODES: usize = 400;
 
+/// A length that is not said.
+const ENDLESS: u8 = 5;
+
 /// A data item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Node {
     content: Content,
-    /// How many sizes longer than the shortest its first number is encoded; 4 and more
-    /// is a length that is not said.
+    /// How many sizes longer than the shortest its first number is encoded, or
+    /// [`ENDLESS`].
     longer: u8,
 }
 
@@ -128,21 +131,21 @@ impl Node {
     fn write_to(&self, out: &mut Vec<u8>) {
         let list = |out: &mut Vec<u8>, major: u8, count: usize, nodes: &[Self]| {
             match self.longer {
-                0..4 => out.extend(encoded(major, count as u64, self.longer)),
+                0..ENDLESS => out.extend(encoded(major, count as u64, self.longer)),
                 _ => out.push(major << 5 | 31),
             }
             nodes.iter().for_each(|node| node.write_to(out));
-            if self.longer >= 4 {
+            if self.longer == ENDLESS {
                 out.push(0xff);
             }
         };
         let string = |out: &mut Vec<u8>, major: u8, bytes: &[u8]| {
-            if self.longer >= 4 {
+            if self.longer == ENDLESS {
                 out.push(major << 5 | 31);
             }
             out.extend(encoded(major, bytes.len() as u64, self.longer));
             out.extend_from_slice(bytes);
-            if self.longer >= 4 {
+            if self.longer == ENDLESS {
                 out.push(0xff);
             }
         };
@@ -164,7 +167,7 @@ impl Node {
 
     /// Whether a length is not said anywhere: what some readers never return from.
     pub(super) fn is_endless(&self) -> bool {
-        self.longer >= 4 || self.children().iter().any(Self::is_endless)
+        self.longer == ENDLESS || self.children().iter().any(Self::is_endless)
     }
 
     /// Whether there is CBOR in every string where SUIT has some: the values of the
@@ -267,7 +270,7 @@ impl Node {
                 }
             }
             REPLACE => *node = given(),
-            LONGER => node.longer = step.arg % 5,
+            LONGER => node.longer = [0, 1, 2, 3, ENDLESS][usize::from(step.arg % 5)],
             TAG => match &mut node.content {
                 Content::Tagged(tag, _) => *tag = place as u64,
                 _ => {
@@ -365,7 +368,7 @@ fn encoded(major: u8, argument: u64, longer: u8) -> Vec<u8> {
         _ => 4,
     };
     let bytes = argument.to_be_bytes();
-    match (size + longer % 4).min(4) {
+    match (size + longer % ENDLESS).min(4) {
         0 => vec![major << 5 | bytes[7]],
         size => {
             let head = [major << 5 | (23 + size)];
@@ -399,8 +402,8 @@ mod tests {
             node.change(&Step::new(op, arg, data));
             node.write()
         };
-        assert_eq!(changed(NUMBER, 0, &[0, 4, 9]), [0x83, 1, 0x42, 0x81, 2, 9]);
-        assert_eq!(changed(NUMBER, 0, &[0, 3, 9]), [0x83, 1, 0x42, 0x81, 9, 3]);
+        assert_eq!(changed(NUMBER, 0, &[0, 5, 9]), [0x83, 1, 0x42, 0x81, 2, 9]);
+        assert_eq!(changed(NUMBER, 0, &[0, 4, 9]), [0x83, 1, 0x42, 0x81, 9, 3]);
         assert_eq!(changed(REMOVE, 0, &[0, 0]), [0x82, 0x42, 0x81, 2, 3]);
         assert_eq!(changed(REPEAT, 2, &[0, 0]), [0x84, 1, 0x42, 0x81, 2, 3, 3]);
         assert_eq!(

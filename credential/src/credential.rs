@@ -122,7 +122,7 @@ impl Credential {
 
     /// Makes the credential of a public key. The key identifier is the start of
     /// the SHA-256 of its x coordinate, so two operators rarely share one; where
-    /// they do, a [`crate::Server`] tells them apart by their keys.
+    /// they do, a server tells them apart by their keys.
     ///
     /// # Errors
     /// [`CredentialError::Subject`], [`CredentialError::TooLong`].
@@ -254,7 +254,8 @@ impl core::fmt::Debug for Identity {
 }
 
 /// The point with this x coordinate and an even y.
-pub(crate) fn decompress(x: &[u8; 32]) -> Option<AffinePoint> {
+#[must_use]
+pub fn decompress(x: &[u8; 32]) -> Option<AffinePoint> {
     AffinePoint::decompress(&(*x).into(), Choice::from(0)).into()
 }
 
