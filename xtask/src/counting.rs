@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use testbed::Board;
 
 use crate::bench::{recorder, said, thousands};
@@ -25,7 +25,7 @@ MCowBQYDK2VwAyEAiojj3XQJ8ZX9UtstPLpdcspnCb8dlBIb83SIAbQPb1w=
 -----END PUBLIC KEY-----
 ";
 
-/// Builds, counts, and prints a row for each thing.
+/// Builds, counts, and prints the tables.
 ///
 /// # Errors
 ///
@@ -42,21 +42,33 @@ pub(crate) fn count(board: Board, image: &Image) -> Result<()> {
             .args(["board", board.name()])
             .args([signed, programs]),
     )?;
-    println!("\n| | {} |\n|---|--:|", board.name());
-    for row in listed.lines() {
-        let mut fields = row.split('\t');
-        let mut next = || fields.next().context("a row of less than three fields");
-        let what = next()?;
-        let (least, most): (f64, f64) = (next()?.parse()?, next()?.parse()?);
-        match least == most {
-            true => println!("| {what} | {} |", figure(least)),
-            false => println!("| {what} | {} to {} |", figure(least), figure(most)),
+    let processor = match board {
+        Board::CortexM => "Cortex-M4F",
+        Board::Riscv => "RV32IMAC",
+        Board::Native => "native",
+    };
+    let mut rows = format!("| | {processor} |\n|---|--:|\n");
+    let mut loops = format!("| {processor} | capsule | compiled | ratio |\n|---|--:|--:|--:|\n");
+    for line in listed.lines() {
+        match line.split('\t').collect::<Vec<_>>()[..] {
+            [what, count] => rows += &format!("| {what} | {} |\n", figure(count.parse()?)),
+            [what, capsule, compiled] => {
+                let (capsule, compiled): (f64, f64) = (capsule.parse()?, compiled.parse()?);
+                loops += &format!(
+                    "| {what} | {} | {} | {:.0} |\n",
+                    figure(capsule),
+                    figure(compiled),
+                    capsule / compiled
+                );
+            }
+            _ => bail!("the counter said: {line}"),
         }
     }
+    println!("\n{rows}\n{loops}");
     Ok(())
 }
 
-/// Small ones with their decimals, which are those of a mean.
+/// Small ones with a decimal: they are means.
 fn figure(count: f64) -> String {
     if count < 1000.0 {
         return format!("{count:.1}");

@@ -1,5 +1,5 @@
 //! What is counted on an emulated board: each thing twice, on a board that has just
-//! been switched on, and both have to say the same.
+//! been switched on, and the second time has to come to what the first did.
 
 use std::path::{Path, PathBuf};
 
@@ -12,75 +12,165 @@ use crate::cases::{Case, Signed, all, case, job, promise};
 use crate::emulator::{Board, Machine};
 use crate::steps::Subject;
 
-/// How long a signed message is that is as long as a manifest's signature is over,
-/// in bytes.
+/// Bytes of a signed message: about what the signature of a manifest is over.
 const MESSAGE: usize = 64;
-/// Bytes that are hashed, of which the last kilobyte counts.
-const HASHED: [usize; 2] = [3072, 4096];
-/// The numbers of rounds of a loop, of which the difference counts.
-const FIBONACCI: [u32; 2] = [20, 10_020];
-const LOOPS: [u32; 2] = [1, 11];
+/// Bytes that are hashed: the difference is a kilobyte.
+const HASHED: [u32; 2] = [3072, 4096];
 
-/// One row of the table.
-#[derive(Debug)]
-pub struct Row {
-    /// What was counted.
-    pub what: String,
-    /// The instructions that it took at the least, and at the most.
-    pub least: f64,
-    /// At the most.
-    pub most: f64,
+/// The loops: the task's name on the board, the function of the capsule, its numbers
+/// of rounds, of which the difference counts, and what a round is. Numbers of rounds
+/// have as many digits: what is sent to the device is as long.
+const LOOPS: [(u8, &str, [u32; 2], &str); 2] = [
+    (
+        b'f',
+        "fibonacci",
+        [100_000, 200_000],
+        "Fibonacci, an addition",
+    ),
+    (b'l', "loops", [100, 200], "the set of loops, once"),
+];
+
+/// What was counted.
+#[derive(Debug, Default, PartialEq)]
+pub struct Counts {
+    /// What it was, and the instructions that it took.
+    pub rows: Vec<(String, f64)>,
+    /// The loops.
+    pub loops: Vec<Loop>,
+    /// What the device sent meanwhile.
+    sent: Vec<Vec<u8>>,
 }
 
-/// The programs of a board.
-struct Programs {
-    machine: Machine,
-    device: PathBuf,
-    loops: PathBuf,
+/// What a round of a loop took.
+#[derive(Debug, PartialEq)]
+pub struct Loop {
+    /// What a round is.
+    pub what: &'static str,
+    /// Instructions of the processor while the capsule did it.
+    pub interpreted: f64,
+    /// Instructions where it was compiled for the processor.
+    pub compiled: f64,
 }
 
-/// Counts everything.
+/// Counts everything: what `signed` has, with the programs in this folder.
 ///
 /// # Errors
 /// Where a device does not do what it should, or something else at the second time.
-pub fn count(machine: Machine, signed: &Path, programs: &Path) -> Result<Vec<Row>> {
-    let programs = Programs {
-        machine,
-        device: programs.join("sealift-counted-device"),
-        loops: programs.join("sealift-counted-loops"),
+pub fn count(machine: Machine, signed: &Path, programs: &Path) -> Result<Counts> {
+    let device = programs.join("sealift-counted-device");
+    let loops = programs.join("sealift-counted-loops");
+    let start = {
+        let device = device.clone();
+        move || Ok(Box::new(Board::start(machine, &device)?) as Box<dyn Subject>)
     };
-    let device = programs.device.clone();
-    let start = move || Ok(Box::new(Board::start(machine, &device)?) as Box<dyn Subject>);
     let signed = Signed::read_for(Target::Pulley32, Box::new(start), signed)?;
-    let mut rounds = Vec::new();
-    let mut said = Vec::new();
-    for _ in 0..2 {
-        let mut rows = Vec::new();
-        verifying(&programs, &mut rows)?;
-        let mut cases = vec![empty(&signed)?];
-        cases.extend(all(&signed)?);
-        rows.extend(cases.iter().map(of_case));
-        loops(&programs, &signed, &mut rows)?;
-        rounds.push(rows);
-        said.push(cases.into_iter().map(|case| case.sent).collect::<Vec<_>>());
+    let counting = Counting {
+        machine,
+        device,
+        loops,
+        signed,
+    };
+    let (first, second) = (counting.round()?, counting.round()?);
+    for (once, again) in first.rows.iter().zip(&second.rows) {
+        ensure!(once == again, "not the same twice: {once:?}, {again:?}");
     }
-    let [first, second]: [Counts; 2] = rounds.try_into().ok().context("not twice")?;
-    ensure!(said[0] == said[1], "a device said something else");
-    let pairs = first.into_iter().zip(second);
-    Ok(pairs
-        .map(|((what, once), (_, again))| Row {
-            what,
-            least: once.min(again),
-            most: once.max(again),
-        })
-        .collect())
+    ensure!(first == second, "a device, or a loop, did something else");
+    Ok(first)
 }
 
-type Counts = Vec<(String, f64)>;
+struct Counting {
+    machine: Machine,
+    device: PathBuf,
+    loops: PathBuf,
+    signed: Signed,
+}
 
-fn of_case(case: &Case) -> (String, f64) {
-    let each = precise(case.instructions) / f64::from(case.times);
-    (case.what.clone(), each)
+impl Counting {
+    /// All of it, once.
+    fn round(&self) -> Result<Counts> {
+        let mut counts = Counts::default();
+        self.verifying(&mut counts)?;
+        let mut cases = vec![self.empty()?];
+        cases.extend(all(&self.signed)?);
+        for case in cases {
+            let each = precise(case.instructions) / f64::from(case.times);
+            counts.rows.push((case.what, each));
+            counts.sent.extend(case.sent);
+        }
+        self.loops(&mut counts)?;
+        Ok(counts)
+    }
+
+    /// What it takes to verify.
+    fn verifying(&self, counts: &mut Counts) -> Result<()> {
+        let mut board = Board::start(self.machine, &self.device)?;
+        let message = [7; MESSAGE];
+        let key = fake_key();
+        let signature = key.sk.sign(message, None);
+        board.task(b's', 0, &[&key.pk[..], &signature[..], &message].concat())?;
+        let mut row = |what: &str, count| counts.rows.push((what.into(), count));
+        row(
+            "Ed25519: a signature verified",
+            precise(board.instructions()),
+        );
+
+        let mut instructions = [0; 2];
+        for (length, count) in HASHED.into_iter().zip(&mut instructions) {
+            let bytes = vec![0x7f; usize::try_from(length)?];
+            let digest = board.task(b'h', 0, &bytes)?;
+            let right = Sha256::digest(&bytes);
+            ensure!(right.as_slice() == digest, "not the digest");
+            *count = board.instructions();
+        }
+        let kilobyte = each(instructions, HASHED)? * 1024.0;
+        row("SHA-256 of one more kB", kilobyte);
+
+        let envelope = promise(Target::Pulley32)?;
+        let content = [&anchor().to_bytes()[..], &envelope].concat();
+        board.task(b'e', 0, &content)?;
+        row(
+            "an envelope verified, its signature with it",
+            precise(board.instructions()),
+        );
+        Ok(())
+    }
+
+    /// A start with nothing to run.
+    fn empty(&self) -> Result<Case> {
+        let mut recorder = self.signed.recorder(&[])?;
+        recorder.counted = true;
+        recorder.boot()?;
+        let what = "start of the device with an empty store";
+        Ok(case("empty", what, 1, recorder))
+    }
+
+    /// The same loops in a capsule, and compiled for the processor.
+    fn loops(&self, counts: &mut Counts) -> Result<()> {
+        let mut board = Board::start(self.machine, &self.loops)?;
+        let envelope = self.signed.file("loops.suit")?;
+        for (task, function, rounds, what) in LOOPS {
+            let (mut interpreted, mut compiled) = ([0; 2], [0; 2]);
+            for (at, rounds) in rounds.into_iter().enumerate() {
+                let result = board.task(task, rounds.into(), &[])?;
+                let result = u32::from_le_bytes(*result.first_chunk().context("no result")?);
+                compiled[at] = board.instructions();
+                let input = format!("{function} {rounds}");
+                let case = job(function, &self.signed, &envelope, input.as_bytes())?;
+                let said = String::from_utf8_lossy(&case.answer);
+                ensure!(
+                    said.trim() == result.to_string(),
+                    "{input}: the capsule says {said}, the processor {result}"
+                );
+                interpreted[at] = case.instructions;
+            }
+            counts.loops.push(Loop {
+                what,
+                interpreted: each(interpreted, rounds)?,
+                compiled: each(compiled, rounds)?,
+            });
+        }
+        Ok(())
+    }
 }
 
 fn precise(count: u64) -> f64 {
@@ -88,89 +178,9 @@ fn precise(count: u64) -> f64 {
     count as f64
 }
 
-/// What it takes to verify.
-fn verifying(programs: &Programs, rows: &mut Counts) -> Result<()> {
-    let mut board = Board::start(programs.machine, &programs.device)?;
-    let message = [7; MESSAGE];
-    let key = fake_key();
-    let signature = key.sk.sign(message, None);
-    board.task(b's', 0, &[&key.pk[..], &signature[..], &message].concat())?;
-    let what = "Ed25519: a signature verified";
-    rows.push((what.into(), precise(board.instructions())));
-
-    let envelope = promise(Target::Pulley32)?;
-    let key = anchor().to_bytes();
-    board.task(b'e', 0, &[&key[..], &envelope].concat())?;
-    let what = "the whole envelope verified, its signature with it";
-    rows.push((what.into(), precise(board.instructions())));
-
-    let mut counts = Vec::new();
-    for length in HASHED {
-        let bytes = vec![0x7f; length];
-        let digest = board.task(b'h', 0, &bytes)?;
-        ensure!(
-            Sha256::digest(&bytes).as_slice() == digest,
-            "another digest"
-        );
-        counts.push(board.instructions());
-    }
-    rows.push(("SHA-256 of 1 kB".into(), each(&counts, HASHED)? * 1024.0));
-    Ok(())
-}
-
-/// A start with nothing to run.
-fn empty(signed: &Signed) -> Result<Case> {
-    let mut recorder = signed.recorder(&[])?;
-    recorder.counted = true;
-    recorder.boot()?;
-    let what = "start of the device with an empty store";
-    Ok(case("empty", what, 1, recorder))
-}
-
-/// The same loops in a capsule, and compiled for the processor.
-fn loops(programs: &Programs, signed: &Signed, rows: &mut Counts) -> Result<()> {
-    let mut board = Board::start(programs.machine, &programs.loops)?;
-    for (kind, function, file, rounds, what) in [
-        (
-            b'f',
-            "fibonacci",
-            "eval-ephemeral.suit",
-            FIBONACCI,
-            "Fibonacci, for each round",
-        ),
-        (
-            b'l',
-            "loops",
-            "loops.suit",
-            LOOPS,
-            "a set of loops, for each round",
-        ),
-    ] {
-        let envelope = signed.file(file)?;
-        let (mut native, mut interpreted) = (Vec::new(), Vec::new());
-        for count in rounds {
-            let result = board.task(kind, count.into(), &[])?;
-            native.push(board.instructions());
-            let result = u32::from_le_bytes(*result.first_chunk().context("no result")?);
-            let input = format!("{function} {count}");
-            let case = job(function, signed, &envelope, input.as_bytes())?;
-            let said = String::from_utf8_lossy(&case.answer).into_owned();
-            ensure!(said.trim() == result.to_string(), "{input}: {said}");
-            interpreted.push(case.instructions);
-        }
-        let rounds = rounds.map(|count| count as usize);
-        rows.push((format!("{what}: in a capsule"), each(&interpreted, rounds)?));
-        rows.push((format!("{what}: compiled"), each(&native, rounds)?));
-    }
-    Ok(())
-}
-
-/// What one more takes, from two counts.
-fn each(counts: &[u64], numbers: [usize; 2]) -> Result<f64> {
-    let [few, many] = counts else {
-        return Err(anyhow::anyhow!("not two counts"));
-    };
-    let [less, more] = numbers;
-    let difference = many.checked_sub(*few).context("more took less")?;
-    Ok(precise(difference) / precise((more - less) as u64))
+/// What one more takes, from the counts of two numbers of them.
+fn each(counts: [u64; 2], numbers: [u32; 2]) -> Result<f64> {
+    let ([few, many], [less, more]) = (counts, numbers);
+    let difference = many.checked_sub(few).context("more took less")?;
+    Ok(precise(difference) / f64::from(more - less))
 }

@@ -9,7 +9,7 @@ use fuzz_harness::Rng;
 use fuzz_harness::promise::anchor;
 use sealift_core::Roles;
 use sealift_manifest::PublicKey;
-use sealift_provision::{Provision, identity};
+use sealift_provision::{Keys, Provision, Trust, identity};
 use sealift_storage::sim::MockFlash;
 
 use crate::steps::{Event, Subject, time};
@@ -131,8 +131,11 @@ impl Board {
         };
         let allow = (Roles::DEPLOY.and(Roles::USE), operator.credential().clone());
         let record = Provision {
-            trust,
-            allow: vec![allow],
+            trust: Trust {
+                translators: trust.into(),
+                peers: vec![allow],
+            },
+            root: Keys::default(),
         };
         let record = record.encode()?;
         let pages = flash.bytes().chunks(PAGE);

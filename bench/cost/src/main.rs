@@ -31,8 +31,12 @@ fn main() -> Result<()> {
         }
         ["board", board, signed, programs] => {
             let machine = Machine::from_name(board).context("there is no such board")?;
-            for row in board::count(machine, Path::new(signed), Path::new(programs))? {
-                println!("{}\t{}\t{}", row.what, row.least, row.most);
+            let counts = board::count(machine, Path::new(signed), Path::new(programs))?;
+            for (what, count) in counts.rows {
+                println!("{what}\t{count}");
+            }
+            for of in counts.loops {
+                println!("{}\t{}\t{}", of.what, of.interpreted, of.compiled);
             }
             Ok(())
         }

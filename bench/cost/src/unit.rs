@@ -24,7 +24,9 @@ const SLOT_PAGES: u16 = 17;
 /// Security contexts that the device has room for.
 const SESSIONS: usize = 4;
 const COMPONENTS: usize = 2;
-const LAYOUT: Layout<COMPONENTS> = Layout::new(0, SLOT_PAGES, ["vm1", "vm2"]).with_counter();
+const LAYOUT: Layout<COMPONENTS> = Layout::new(0, SLOT_PAGES, ["vm1", "vm2"])
+    .with_counter()
+    .with_trust();
 /// Polls after which a device should have come to rest.
 const MAX_POLLS: u32 = 100_000;
 

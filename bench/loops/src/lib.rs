@@ -1,7 +1,7 @@
-//! A small set of loops, the same source for a capsule and for the processor that
-//! its interpreter runs on: what is compared is the instructions of both.
+//! Loops, the same source for a capsule and for the processor that its interpreter
+//! runs on: what is compared is the instructions of both.
 //!
-//! A round goes through what small programs do, on data that follows from the
+//! [`fibonacci`] is one short loop; [`run`] is a small set of them. A round of that goes through what small programs do, on data that follows from the
 //! checksum of the round before: it finds in a linked list, reverses and sorts it
 //! ([`list`]), multiplies matrices of integers ([`matrix`]), and reads numbers with a
 //! state machine ([`words`]). All results go into a CRC-16.
@@ -16,7 +16,18 @@ mod list;
 mod matrix;
 mod words;
 
-/// So many rounds; the checksum of all their results.
+/// The Fibonacci number after so many rounds of an addition: a loop that is as short
+/// as one can be.
+#[must_use]
+pub fn fibonacci(rounds: u32) -> u32 {
+    let (mut this, mut next) = (0_u32, 1_u32);
+    for _ in 0..rounds {
+        (this, next) = (next, this.wrapping_add(next));
+    }
+    this
+}
+
+/// So many rounds of the set; the checksum of all their results.
 #[must_use]
 pub fn run(rounds: u32) -> u32 {
     let mut sum = Sum(0xffff);
@@ -56,6 +67,14 @@ impl Numbers {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_number_is_the_sum_of_the_two_before() {
+        assert_eq!(
+            [0, 1, 2, 3, 10, 20, 47].map(fibonacci),
+            [0, 1, 1, 2, 55, 6765, 2_971_215_073]
+        );
+    }
 
     #[test]
     fn a_sum_is_the_known_one() {

@@ -1,9 +1,11 @@
-//! Goes through a set of loops, so often as it is asked to; what comes out is their
-//! checksum.
+//! Goes through loops, as often as it is asked to, and says what they come to: the same
+//! loops as `firmware/boards/counting` has, to compare their instructions.
 #![no_std]
 
-fn loops(rounds: u32) -> u32 {
-    sealift_loops::run(rounds)
-}
+use sealift_loops::{fibonacci, run};
 
-sealift_guest::functions!("loops" = loops(rounds: u32) -> u32; heap = none);
+sealift_guest::functions!(
+    "fibonacci" = fibonacci(rounds: u32) -> u32,
+    "loops" = run(rounds: u32) -> u32;
+    heap = none
+);

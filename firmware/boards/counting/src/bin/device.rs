@@ -67,6 +67,7 @@ fn main() -> ! {
             b'b' => {
                 clock::set(number);
                 drop(device.take());
+                sent.length = 0;
                 let (started, instructions) = counted(|| {
                     let mut started = boot(&flash);
                     rest(&mut started, number, sent);
@@ -124,51 +125,54 @@ fn boot(flash: &Flash) -> Counted {
     }
 }
 
-/// What the device has sent.
+/// The last datagram that the device sent. There are two buffers, so that what a poll
+/// leaves in one spoils nothing in the other, and nothing is copied.
 struct Sent {
-    at_once: [u8; MAX_DATAGRAM],
-    later: [u8; MAX_DATAGRAM],
-    scratch: [u8; MAX_DATAGRAM],
-    at_once_length: usize,
-    later_length: usize,
+    buffers: [[u8; MAX_DATAGRAM]; 2],
+    /// Whether it is in the second.
+    second: bool,
+    length: usize,
 }
 
 impl Sent {
     const NOTHING: Self = Self {
-        at_once: [0; MAX_DATAGRAM],
-        later: [0; MAX_DATAGRAM],
-        scratch: [0; MAX_DATAGRAM],
-        at_once_length: 0,
-        later_length: 0,
+        buffers: [[0; MAX_DATAGRAM]; 2],
+        second: false,
+        length: 0,
     };
 
-    /// The last datagram, empty if there was none.
+    /// The datagram, empty if there was none.
     fn last(&self) -> &[u8] {
-        let later = self.later.get(..self.later_length).unwrap_or_default();
-        match later.is_empty() {
-            false => later,
-            true => self.at_once.get(..self.at_once_length).unwrap_or_default(),
-        }
+        let [first, second] = &self.buffers;
+        let buffer = if self.second { second } else { first };
+        buffer.get(..self.length).unwrap_or_default()
+    }
+
+    /// Where the next one goes.
+    fn next(&mut self) -> &mut [u8] {
+        let [first, second] = &mut self.buffers;
+        if self.second { first } else { second }
+    }
+
+    /// The next one is there, and has this length.
+    fn came(&mut self, length: usize) {
+        self.second = !self.second;
+        self.length = length;
     }
 }
 
+/// Hands the device a datagram, and lets it come to rest.
 fn take(device: &mut Counted, now: u64, from: SocketAddr, datagram: &[u8], sent: &mut Sent) {
-    sent.at_once_length = device.handle_datagram(now, from, datagram, &mut sent.at_once);
-    let at_once = sent.at_once_length;
+    let length = device.handle_datagram(now, from, datagram, sent.next());
+    sent.came(length);
     rest(device, now, sent);
-    sent.at_once_length = at_once;
 }
 
 /// Polls until there is nothing to do.
 fn rest(device: &mut Counted, now: u64, sent: &mut Sent) {
-    sent.at_once_length = 0;
-    sent.later_length = 0;
     for _ in 0..MAX_POLLS {
-        match device.poll(now, &mut sent.scratch) {
-            Step::Send(_, length) => {
-                sent.later = sent.scratch;
-                sent.later_length = length;
-            }
+        match device.poll(now, sent.next()) {
+            Step::Send(_, length) => sent.came(length),
             Step::Wait(until) if until > now => return,
             Step::Wait(_) => {}
         }

@@ -7,6 +7,7 @@
 use core::hint::black_box;
 
 use sealift_counting::{Host, Task, counted, start};
+use sealift_loops::{fibonacci, run};
 
 #[cfg_attr(target_arch = "arm", cortex_m_rt::entry)]
 #[cfg_attr(target_arch = "riscv32", riscv_rt::entry)]
@@ -18,19 +19,9 @@ fn main() -> ! {
         let number = u32::try_from(number).unwrap_or(u32::MAX);
         let (result, instructions) = match kind {
             b'f' => counted(|| fibonacci(black_box(number))),
-            b'l' => counted(|| sealift_loops::run(black_box(number))),
+            b'l' => counted(|| run(black_box(number))),
             _ => panic!(),
         };
         host.answer(instructions, &result.to_le_bytes());
     }
-}
-
-/// As in `capsules/eval/ephemeral`.
-#[inline(never)]
-fn fibonacci(n: u32) -> u32 {
-    let (mut this, mut next) = (0_u32, 1_u32);
-    for _ in 0..n {
-        (this, next) = (next, this.wrapping_add(next));
-    }
-    this
 }
