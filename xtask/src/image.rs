@@ -40,8 +40,10 @@ pub(crate) struct Emulator {
 
 const BOARDS: &str = "firmware/boards";
 
-/// The package with the programs that count instructions.
+/// The package with the programs that count instructions, and those.
 const COUNTING: &str = "sealift-counting";
+const DEVICE: &str = "sealift-counted-device";
+const LOOPS: &str = "sealift-counted-loops";
 
 static EMULATED: [Image; 2] = [
     Image {
@@ -174,24 +176,39 @@ impl Image {
     }
 
     /// Builds the programs that count instructions on this board, as its image is
-    /// built; the folder with them. The loops of one are compiled for speed.
+    /// built, but for the loops, which are for speed; the folder with them.
     pub(crate) fn counting(&self) -> Result<PathBuf> {
         self.prepare()?;
         say(&format!("building {COUNTING} for {}", self.target));
-        let programs = Self {
+        let package = self.counting_package();
+        let speed = format!("profile.release.package.{COUNTING}.opt-level=3");
+        let mut device = package.command(&folder(), &[])?;
+        run(device.args(["--bin", DEVICE]))?;
+        let mut loops = package.command(&folder(), &[])?;
+        run(loops.args(["--bin", LOOPS, "--config", &speed]))?;
+        Ok(self.built())
+    }
+
+    /// Has clippy look at them, and makes no code of them, which would take a minute
+    /// for each.
+    pub(crate) fn lint_counting(&self) -> Result<()> {
+        self.prepare()?;
+        let package = self.counting_package();
+        for program in [DEVICE, LOOPS] {
+            let mut command = package.compile("rustc", &folder(), &[])?;
+            let command = command.args(["--bin", program, "--", "-Zno-codegen"]);
+            run(build::linted(command))?;
+        }
+        Ok(())
+    }
+
+    fn counting_package(&self) -> Self {
+        Self {
             package: COUNTING,
             ram: self.ram.clone(),
             emulator: None,
             ..*self
-        };
-        let program = |name: &str, more: &[&str]| {
-            let mut command = programs.command(&folder(), &[])?;
-            run(command.args(["--bin", name]).args(more))
-        };
-        program("sealift-counted-device", &[])?;
-        let speed = format!("profile.release.package.{COUNTING}.opt-level=3");
-        program("sealift-counted-loops", &["--config", &speed])?;
-        Ok(self.built())
+        }
     }
 
     /// The emulator, the target, and the library's source.
@@ -214,6 +231,11 @@ impl Image {
     /// The command that builds it in a target folder, with more flags for the
     /// compiler.
     pub(crate) fn command(&self, folder: &Path, flags: &[String]) -> Result<Command> {
+        self.compile("build", folder, flags)
+    }
+
+    /// The same by `build` or `rustc`, commands of cargo.
+    fn compile(&self, command: &str, folder: &Path, flags: &[String]) -> Result<Command> {
         // The standard library is built with it, for size, and a panic is
         // nothing but an undefined instruction, which has no place in a source
         // file: that takes a fifth off the image. Functions that are the same
@@ -225,7 +247,7 @@ impl Image {
         for flag in flags {
             rustflags += &format!(", {flag:?}");
         }
-        let mut command = self.cargo("build", folder, self.specification()?);
+        let mut command = self.cargo(command, folder, self.specification()?);
         command
             .env("RUSTC_BOOTSTRAP", "1")
             .args(["-Zjson-target-spec", "-Zbuild-std=core,alloc"])
@@ -263,15 +285,16 @@ impl Image {
         Ok(file.into())
     }
 
-    /// Clippy on the board, what boards share, and what counts on an emulated one.
+    /// Clippy on the board and what boards share.
     pub(crate) fn lint(&self) -> Result<()> {
         setup::rust_target(self.target)?;
-        let mut clippy = self.cargo("clippy", &folder(), self.target);
-        clippy.args(["--package", "sealift-mcu"]);
-        if self.emulator.is_some() {
-            clippy.args(["--package", COUNTING]);
-        }
-        run(clippy.args(["--", "-D", "warnings"]))
+        run(self.cargo("clippy", &folder(), self.target).args([
+            "--package",
+            "sealift-mcu",
+            "--",
+            "-D",
+            "warnings",
+        ]))
     }
 
     /// A command of cargo for this board. One target folder for all of them:

@@ -184,6 +184,10 @@ fn on_board(board: Board, count: &mut Count) -> Result<()> {
     count_tests(&mut tests, count)?;
     if let Some(image) = image::of(board) {
         count.check(&format!("size: {}", board.name()), || size::held(image));
+        count.check(
+            &format!("the programs that count instructions: {}", board.name()),
+            || image.lint_counting(),
+        );
     }
     Ok(())
 }
