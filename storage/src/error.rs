@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use embedded_storage::nor_flash::NorFlashError;
+
 use crate::LayoutError;
 
 /// A refusal or failure of the store, one variant per check.
@@ -132,11 +134,11 @@ impl<E> Error<E> {
     }
 }
 
-impl<E: fmt::Debug> fmt::Display for Error<E> {
+impl<E: NorFlashError> fmt::Display for Error<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Layout(error) => write!(f, "{error}"),
-            Self::Flash(error) => write!(f, "the flash failed: {error:?}"),
+            Self::Flash(error) => write!(f, "the flash failed: {}", error.kind()),
             Self::Worn { offset } => {
                 write!(f, "the flash does not keep what is written at {offset:#x}")
             }
@@ -182,7 +184,7 @@ impl<E: fmt::Debug> fmt::Display for Error<E> {
     }
 }
 
-impl<E: fmt::Debug> core::error::Error for Error<E> {}
+impl<E: NorFlashError> core::error::Error for Error<E> {}
 
 #[cfg(test)]
 mod tests {

@@ -158,9 +158,21 @@ pub(crate) fn for_ariel() -> Result<()> {
 impl Image {
     /// Builds it, and leaves it in `target/images`.
     pub(crate) fn build(&self) -> Result<()> {
+        self.build_to(&images(), &[])
+    }
+
+    /// The same without capsules that run once; the folder that it is in.
+    pub(crate) fn build_persistent(&self) -> Result<PathBuf> {
+        let folder = images().join("persistent");
+        self.build_to(&folder, &["--no-default-features"])?;
+        Ok(folder)
+    }
+
+    fn build_to(&self, images: &Path, options: &[&str]) -> Result<()> {
         self.prepare()?;
         say(&format!("building {} for {}", self.package, self.target));
         let mut command = self.command(&folder(), &[])?;
+        command.args(options);
         // Of an image that is shipped, the board's own crates are compiled by the
         // compiler itself; clippy by itself would have to go over all of the rest.
         if build::is_for_tests() {
@@ -168,8 +180,7 @@ impl Image {
         }
         run(&mut command)?;
         let built = self.built().join(self.package);
-        let images = target().join("images");
-        std::fs::create_dir_all(&images).context("cannot make target/images")?;
+        std::fs::create_dir_all(images).context("cannot make target/images")?;
         std::fs::copy(&built, images.join(self.package))
             .with_context(|| format!("{} was not built", built.display()))?;
         Ok(())
@@ -239,10 +250,11 @@ impl Image {
         // The standard library is built with it, for size, and a panic is
         // nothing but an undefined instruction, which has no place in a source
         // file: that takes a fifth off the image. Functions that are the same
-        // are there once. All but the last are unstable options, which the
-        // pinned stable compiler takes with RUSTC_BOOTSTRAP.
+        // are there once; `{:?}` prints nothing, as the log has no use for it. All
+        // but the last are unstable options, which the pinned stable compiler takes
+        // with RUSTC_BOOTSTRAP.
         let mut rustflags = "'-Zunstable-options', '-Cpanic=immediate-abort', \
-            '-Zlocation-detail=none', '-Clink-arg=--icf=all'"
+            '-Zlocation-detail=none', '-Zfmt-debug=none', '-Clink-arg=--icf=all'"
             .to_owned();
         for flag in flags {
             rustflags += &format!(", {flag:?}");
@@ -310,6 +322,11 @@ impl Image {
             .arg(folder);
         cargo
     }
+}
+
+/// Where images are once they are built.
+pub(crate) fn images() -> PathBuf {
+    target().join("images")
 }
 
 /// Where boards are built.

