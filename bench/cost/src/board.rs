@@ -129,7 +129,7 @@ impl Counting {
         let content = [&anchor().to_bytes()[..], &envelope].concat();
         board.task(b'e', 0, &content)?;
         row(
-            "an envelope verified, its signature with it",
+            "the head of an envelope verified, its signature with it",
             precise(board.instructions()),
         );
         Ok(())

@@ -228,18 +228,18 @@ fn envelope(signed: &Signed) -> Result<Case> {
     Ok(case("envelope", what, 1, recorder))
 }
 
-/// Blocks of a payload.
-fn blocks(signed: &Signed, szx: u8) -> Result<Case> {
+/// A device that waits for a payload.
+fn promised(signed: &Signed) -> Result<Recorder> {
     let mut recorder = signed.recorder(&[anchor()])?;
     recorder.connect()?;
-    recorder.block(
-        Code::PUT,
-        ENVELOPE,
-        &promise(signed.target)?,
-        0,
-        6,
-        Code::CHANGED,
-    )?;
+    let head = promise(signed.target)?;
+    recorder.block(Code::PUT, ENVELOPE, &head, 0, 6, Code::CHANGED)?;
+    Ok(recorder)
+}
+
+/// Blocks of a payload.
+fn blocks(signed: &Signed, szx: u8) -> Result<Case> {
+    let mut recorder = promised(signed)?;
     let payload = [0x7f; PAYLOAD];
     let size = 16 << szx;
     let send = |recorder: &mut Recorder, num| {
@@ -317,27 +317,9 @@ fn under_pressure(signed: &Signed) -> Result<Case> {
 }
 
 fn forged(signed: &Signed) -> Result<Case> {
-    let mut recorder = signed.recorder(&[anchor()])?;
-    recorder.connect()?;
-    recorder.block(
-        Code::PUT,
-        ENVELOPE,
-        &promise(signed.target)?,
-        0,
-        6,
-        Code::CHANGED,
-    )?;
+    let mut recorder = promised(signed)?;
     // A genuine block that did not arrive, but a damaged one.
-    let mut thief = signed.recorder(&[anchor()])?;
-    thief.connect()?;
-    thief.block(
-        Code::PUT,
-        ENVELOPE,
-        &promise(signed.target)?,
-        0,
-        6,
-        Code::CHANGED,
-    )?;
+    let mut thief = promised(signed)?;
     thief.block(
         Code::PUT,
         PAYLOAD_PATH,
