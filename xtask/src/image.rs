@@ -152,7 +152,11 @@ pub(crate) fn for_ariel() -> Result<()> {
         ram: 0..0,
         emulator: None,
     };
-    run(build::linted(&mut shared.command(&folder(), &[])?))
+    let mut command = shared.command(&folder(), &[])?;
+    // So that its dependency syn has the features that it has for images: with
+    // others, Wasmtime would be compiled once more.
+    command.args(["--package", "cortex-m-rt-macros"]);
+    run(build::linted(&mut command))
 }
 
 impl Image {
@@ -161,11 +165,9 @@ impl Image {
         self.build_to(&images(), &[])
     }
 
-    /// The same without capsules that run once; the folder that it is in.
-    pub(crate) fn build_persistent(&self) -> Result<PathBuf> {
-        let folder = images().join("persistent");
-        self.build_to(&folder, &["--no-default-features"])?;
-        Ok(folder)
+    /// The same without capsules that run once, in a folder of its own.
+    pub(crate) fn build_persistent(&self) -> Result<()> {
+        self.build_to(&persistent(), &["--no-default-features"])
     }
 
     fn build_to(&self, images: &Path, options: &[&str]) -> Result<()> {
@@ -327,6 +329,11 @@ impl Image {
 /// Where images are once they are built.
 pub(crate) fn images() -> PathBuf {
     target().join("images")
+}
+
+/// Where images are that do not run capsules once.
+pub(crate) fn persistent() -> PathBuf {
+    images().join("persistent")
 }
 
 /// Where boards are built.

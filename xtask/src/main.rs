@@ -14,6 +14,7 @@ mod bench;
 mod build;
 mod bytes;
 mod capsule;
+mod count;
 mod counting;
 mod coverage;
 mod demo;

@@ -13,7 +13,7 @@ use testbed::{Board, Code, Device, RawPeer, Sign, Workshop};
 
 use crate::image::Image;
 use crate::run::{root, say};
-use crate::{build, bytes, floats, image};
+use crate::{bytes, floats, image};
 
 /// Requests to a capsule after which memory is looked at.
 const REQUESTS: usize = 1000;
@@ -65,10 +65,19 @@ struct Peaks {
 /// and fails if that is over a ceiling.
 pub(crate) fn size(image: &Image) -> Result<()> {
     if image.emulator.is_some() {
-        build::everything()?;
+        crate::build::everything()?;
     }
-    image.build()?;
+    build(image)?;
     held(image)
+}
+
+/// Builds the image, and without jobs as well if there are ceilings for that.
+pub(crate) fn build(image: &Image) -> Result<()> {
+    image.build()?;
+    if ceilings(image)?.persistent.is_some() {
+        image.build_persistent()?;
+    }
+    Ok(())
 }
 
 /// Builds, lints and measures the boards that nothing runs here.
@@ -82,21 +91,24 @@ pub(crate) fn boards() -> Result<()> {
 
 /// As [`size`], of what is built.
 pub(crate) fn held(image: &Image) -> Result<()> {
-    let ceilings = root().join(image.folder).join("ceilings.toml");
-    let text = fs::read_to_string(&ceilings)
-        .with_context(|| format!("cannot read {}", ceilings.display()))?;
     let Ceilings {
         flash,
         ram,
         persistent,
-    } = toml::from_str(&text)?;
+    } = ceilings(image)?;
     measure(image, image::images(), flash, ram)?;
     if let Some(Persistent { flash, ram }) = persistent {
-        let folder = image.build_persistent()?;
         println!("without capsules that run once:");
-        measure(image, folder, flash, ram)?;
+        measure(image, image::persistent(), flash, ram)?;
     }
     Ok(())
+}
+
+fn ceilings(image: &Image) -> Result<Ceilings> {
+    let file = root().join(image.folder).join("ceilings.toml");
+    let text =
+        fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+    Ok(toml::from_str(&text)?)
 }
 
 /// Prints what the image of this folder takes, and holds it against ceilings.
