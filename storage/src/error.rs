@@ -190,6 +190,7 @@ impl<E: NorFlashError> core::error::Error for Error<E> {}
 mod tests {
     use super::Error;
     use crate::LayoutError;
+    use embedded_storage::nor_flash::NorFlashErrorKind;
     use std::collections::BTreeSet;
     use std::string::ToString;
     use std::vec;
@@ -197,7 +198,7 @@ mod tests {
 
     #[test]
     fn each_error_has_its_number_and_its_words() {
-        let errors: Vec<(Error<()>, u8, bool)> = vec![
+        let errors: Vec<(Error<NorFlashErrorKind>, u8, bool)> = vec![
             (Error::Layout(LayoutError::WordSize), 1, false),
             (Error::Layout(LayoutError::ReadSize), 2, false),
             (Error::Layout(LayoutError::PageSize), 3, false),
@@ -205,7 +206,7 @@ mod tests {
             (Error::Layout(LayoutError::SlotTooSmall), 5, false),
             (Error::Layout(LayoutError::TooLarge), 6, false),
             (Error::Layout(LayoutError::DuplicateName), 7, false),
-            (Error::Flash(()), 10, true),
+            (Error::Flash(NorFlashErrorKind::Other), 10, true),
             (Error::Worn { offset: 1 }, 11, true),
             (Error::JournalExhausted, 12, true),
             (Error::UnknownComponent, 20, false),

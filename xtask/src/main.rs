@@ -15,6 +15,7 @@ mod build;
 mod bytes;
 mod capsule;
 mod count;
+mod counting;
 mod coverage;
 mod demo;
 mod floats;
@@ -122,8 +123,12 @@ enum Command {
         /// Name of a threat, such as NET-4
         id: Option<String>,
     },
-    /// What a request costs the device, by Valgrind: a table of bench/README.md
-    Bench,
+    /// What a request costs the device, in instructions: a table of bench/README.md
+    Bench {
+        /// The device: native, counted by Valgrind; cortex-m or riscv, counted by QEMU
+        #[arg(long, value_name = "BOARD", default_value = "native", value_parser = board)]
+        board: Board,
+    },
     /// Goodput of the device beside aiocoap's server: a table of bench/README.md
     Goodput,
     /// Builds the host tools, the native device and the capsules on the SDK
@@ -187,7 +192,10 @@ fn main() -> ExitCode {
         Command::Sbom => supply::sbom(),
         Command::Reproducible { names } => reproducible::reproducible(&names),
         Command::Threats { id } => threats::threats(id.as_deref()),
-        Command::Bench => bench::bench(),
+        Command::Bench { board } => match image::of(board) {
+            None => bench::bench(),
+            Some(image) => counting::count(board, image),
+        },
         Command::Goodput => goodput::goodput(),
         Command::Build => build::everything(),
         Command::Capsules => build::capsules().and_then(|()| foreign::capsules()),

@@ -113,10 +113,9 @@ fn runs(tests: &mut Command, images: Receiver<Board>, count: &mut Count) -> Resu
 /// boards can be driven.
 fn builds(built: Sender<Board>, fixtures: &Path) -> Count {
     let mut count = Count::default();
-    for board in [Board::CortexM, Board::Riscv] {
-        let Some(image) = image::of(board) else {
-            continue;
-        };
+    let emulated = [Board::CortexM, Board::Riscv];
+    let emulated = emulated.map(|board| image::of(board).map(|image| (board, image)));
+    for (board, image) in emulated.into_iter().flatten() {
         count.check(&format!("image: {}", image.name), || {
             size::build(image)?;
             // Nobody listens any more after a defect of the tests.
@@ -125,6 +124,11 @@ fn builds(built: Sender<Board>, fixtures: &Path) -> Count {
         });
     }
     drop(built);
+    for (_, image) in emulated.into_iter().flatten() {
+        count.check(&format!("clippy on what counts: {}", image.name), || {
+            image.lint_counting()
+        });
+    }
     for image in &image::REAL {
         count.check(&format!("image and size: {}", image.name), || {
             size::size(image)
