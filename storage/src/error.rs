@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use embedded_storage::nor_flash::NorFlashError;
+
 use crate::LayoutError;
 
 /// A refusal or failure of the store, one variant per check.
@@ -132,11 +134,11 @@ impl<E> Error<E> {
     }
 }
 
-impl<E: fmt::Debug> fmt::Display for Error<E> {
+impl<E: NorFlashError> fmt::Display for Error<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Layout(error) => write!(f, "{error}"),
-            Self::Flash(error) => write!(f, "the flash failed: {error:?}"),
+            Self::Flash(error) => write!(f, "the flash failed: {}", error.kind()),
             Self::Worn { offset } => {
                 write!(f, "the flash does not keep what is written at {offset:#x}")
             }
@@ -182,12 +184,13 @@ impl<E: fmt::Debug> fmt::Display for Error<E> {
     }
 }
 
-impl<E: fmt::Debug> core::error::Error for Error<E> {}
+impl<E: NorFlashError> core::error::Error for Error<E> {}
 
 #[cfg(test)]
 mod tests {
     use super::Error;
     use crate::LayoutError;
+    use embedded_storage::nor_flash::NorFlashErrorKind;
     use std::collections::BTreeSet;
     use std::string::ToString;
     use std::vec;
@@ -195,7 +198,7 @@ mod tests {
 
     #[test]
     fn each_error_has_its_number_and_its_words() {
-        let errors: Vec<(Error<()>, u8, bool)> = vec![
+        let errors: Vec<(Error<NorFlashErrorKind>, u8, bool)> = vec![
             (Error::Layout(LayoutError::WordSize), 1, false),
             (Error::Layout(LayoutError::ReadSize), 2, false),
             (Error::Layout(LayoutError::PageSize), 3, false),
@@ -203,7 +206,7 @@ mod tests {
             (Error::Layout(LayoutError::SlotTooSmall), 5, false),
             (Error::Layout(LayoutError::TooLarge), 6, false),
             (Error::Layout(LayoutError::DuplicateName), 7, false),
-            (Error::Flash(()), 10, true),
+            (Error::Flash(NorFlashErrorKind::Other), 10, true),
             (Error::Worn { offset: 1 }, 11, true),
             (Error::JournalExhausted, 12, true),
             (Error::UnknownComponent, 20, false),

@@ -64,16 +64,16 @@ impl<E> RegionError<E> {
     }
 }
 
-impl<E: fmt::Debug> fmt::Display for RegionError<E> {
+impl<E: NorFlashError> fmt::Display for RegionError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::OutOfBounds => f.write_str("outside of the flash region"),
-            Self::Flash(error) => write!(f, "the flash failed: {error:?}"),
+            Self::Flash(error) => write!(f, "the flash failed: {}", error.kind()),
         }
     }
 }
 
-impl<E: fmt::Debug> core::error::Error for RegionError<E> {}
+impl<E: NorFlashError> core::error::Error for RegionError<E> {}
 
 impl<E: NorFlashError> NorFlashError for RegionError<E> {
     fn kind(&self) -> NorFlashErrorKind {

@@ -94,6 +94,13 @@ impl Workshop {
         Ok(workshop)
     }
 
+    /// The same with the images of microcontroller boards from another folder.
+    #[must_use]
+    pub fn with_images(mut self, folder: PathBuf) -> Self {
+        self.programs.images = folder;
+        self
+    }
+
     /// The folder.
     #[must_use]
     pub fn dir(&self) -> &Path {

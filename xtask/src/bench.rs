@@ -2,7 +2,7 @@
 //! instructions by Valgrind, heap and stack by the recorder itself.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
@@ -33,17 +33,9 @@ struct Memory {
 ///
 /// Where something does not build or run.
 pub(crate) fn bench() -> Result<()> {
-    setup::linker()?;
     setup::packages(&["valgrind"], || setup::on_path("valgrind"))?;
-    setup::rust_target(HOST)?;
     let signed = fuzz::fixtures()?;
-    say("building the device core and its recorder");
-    // Lines, so that callgrind_annotate can say where the instructions are.
-    run(cargo()
-        .args(["build", "--locked", "--release", "-p", "sealift-cost"])
-        .args(["--target", HOST])
-        .env("CARGO_PROFILE_RELEASE_DEBUG", "line-tables-only"))?;
-    let program = target().join(HOST).join("release/sealift-cost");
+    let program = recorder()?;
     let folder = target().join("cost");
     fs::create_dir_all(&folder).context("cannot make a folder for recordings")?;
     say("recording and counting");
@@ -73,6 +65,19 @@ pub(crate) fn bench() -> Result<()> {
     }
     println!("\nThe device without its heap: {} bytes.", thousands(fixed));
     Ok(())
+}
+
+/// Builds the device core and who talks to it.
+pub(crate) fn recorder() -> Result<PathBuf> {
+    setup::linker()?;
+    setup::rust_target(HOST)?;
+    say("building the device core and its recorder");
+    // Lines, so that callgrind_annotate can say where the instructions are.
+    run(cargo()
+        .args(["build", "--locked", "--release", "-p", "sealift-cost"])
+        .args(["--target", HOST])
+        .env("CARGO_PROFILE_RELEASE_DEBUG", "line-tables-only"))?;
+    Ok(target().join(HOST).join("release/sealift-cost"))
 }
 
 /// Counts the instructions of a recording; leaves a profile beside it.
@@ -120,7 +125,7 @@ fn memory(program: &Path, recording: &Path) -> Result<Memory> {
 }
 
 /// What a program prints.
-fn said(command: &mut Command) -> Result<String> {
+pub(crate) fn said(command: &mut Command) -> Result<String> {
     let output = command
         .stderr(Stdio::inherit())
         .output()
@@ -130,7 +135,7 @@ fn said(command: &mut Command) -> Result<String> {
 }
 
 /// A number with a comma before each three digits.
-fn thousands(number: u64) -> String {
+pub(crate) fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {

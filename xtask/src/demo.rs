@@ -6,7 +6,8 @@ use std::fs;
 use anyhow::{Context, Result, ensure};
 use testbed::{Board, Device, Sign, Workshop};
 
-use crate::{build, image, run};
+use crate::run::say;
+use crate::{build, image};
 
 /// Where the answers of the two thermometers differ.
 const FAHRENHEIT: &str = "\u{b0}F";
@@ -14,11 +15,16 @@ const V1: bool = false;
 const V2: bool = true;
 const TEMPERATURE: &str = "/vm1/temperature";
 
-/// The whole demo.
+/// Builds what it needs, then the whole demo.
 pub(crate) fn demo(board: Board) -> Result<()> {
     build::everything()?;
     image::build(board)?;
-    run::say(&format!("the demo, on the board {}", board.name()));
+    run(board)
+}
+
+/// The whole demo, with what is built.
+pub(crate) fn run(board: Board) -> Result<()> {
+    say(&format!("the demo, on the board {}", board.name()));
     let mut demo = Demo {
         workshop: Workshop::for_board(board)?,
         steps: 0,

@@ -40,6 +40,11 @@ pub(crate) struct Emulator {
 
 const BOARDS: &str = "firmware/boards";
 
+/// The package with the programs that count instructions, and those.
+const COUNTING: &str = "sealift-counting";
+const DEVICE: &str = "sealift-counted-device";
+const LOOPS: &str = "sealift-counted-loops";
+
 static EMULATED: [Image; 2] = [
     Image {
         name: "cortex-m",
@@ -147,12 +152,82 @@ pub(crate) fn for_ariel() -> Result<()> {
         ram: 0..0,
         emulator: None,
     };
-    run(build::linted(&mut shared.command(&folder(), &[])?))
+    let mut command = shared.command(&folder(), &[])?;
+    // So that its dependency syn has the features that it has for images: with
+    // others, Wasmtime would be compiled once more.
+    command.args(["--package", "cortex-m-rt-macros"]);
+    run(build::linted(&mut command))
 }
 
 impl Image {
     /// Builds it, and leaves it in `target/images`.
     pub(crate) fn build(&self) -> Result<()> {
+        self.build_to(&images(), &[])
+    }
+
+    /// The same without capsules that run once, in a folder of its own.
+    pub(crate) fn build_persistent(&self) -> Result<()> {
+        self.build_to(&persistent(), &["--no-default-features"])
+    }
+
+    fn build_to(&self, images: &Path, options: &[&str]) -> Result<()> {
+        self.prepare()?;
+        say(&format!("building {} for {}", self.package, self.target));
+        let mut command = self.command(&folder(), &[])?;
+        command.args(options);
+        // Of an image that is shipped, the board's own crates are compiled by the
+        // compiler itself; clippy by itself would have to go over all of the rest.
+        if build::is_for_tests() {
+            build::linted(&mut command);
+            // For debuggers, which have nothing to do here.
+            command.env("CARGO_PROFILE_RELEASE_DEBUG", "false");
+        }
+        run(&mut command)?;
+        let built = self.built().join(self.package);
+        std::fs::create_dir_all(images).context("cannot make target/images")?;
+        std::fs::copy(&built, images.join(self.package))
+            .with_context(|| format!("{} was not built", built.display()))?;
+        Ok(())
+    }
+
+    /// Builds the programs that count instructions on this board, as its image is
+    /// built, but for the loops, which are for speed; the folder with them.
+    pub(crate) fn counting(&self) -> Result<PathBuf> {
+        self.prepare()?;
+        say(&format!("building {COUNTING} for {}", self.target));
+        let package = self.counting_package();
+        let speed = format!("profile.release.package.{COUNTING}.opt-level=3");
+        let mut device = package.command(&folder(), &[])?;
+        run(device.args(["--bin", DEVICE]))?;
+        let mut loops = package.command(&folder(), &[])?;
+        run(loops.args(["--bin", LOOPS, "--config", &speed]))?;
+        Ok(self.built())
+    }
+
+    /// Has clippy look at them, and makes no code of them, which would take a minute
+    /// for each.
+    pub(crate) fn lint_counting(&self) -> Result<()> {
+        self.prepare()?;
+        let package = self.counting_package();
+        for program in [DEVICE, LOOPS] {
+            let mut command = package.compile("rustc", &folder(), &[])?;
+            let command = command.args(["--bin", program, "--", "-Zno-codegen"]);
+            run(build::linted(command))?;
+        }
+        Ok(())
+    }
+
+    fn counting_package(&self) -> Self {
+        Self {
+            package: COUNTING,
+            ram: self.ram.clone(),
+            emulator: None,
+            ..*self
+        }
+    }
+
+    /// The emulator, the target, and the library's source.
+    fn prepare(&self) -> Result<()> {
         if let Some(Emulator {
             debian, program, ..
         }) = self.emulator
@@ -160,41 +235,35 @@ impl Image {
             setup::packages(&[debian], || setup::on_path(program))?;
         }
         setup::rust_target(self.target)?;
-        setup::rust_source()?;
-        say(&format!("building {} for {}", self.package, self.target));
-        let mut command = self.command(&folder(), &[])?;
-        // Of an image that is shipped, the board's own crates are compiled by the
-        // compiler itself; clippy by itself would have to go over all of the rest.
-        if build::is_for_tests() {
-            build::linted(&mut command);
-        }
-        run(&mut command)?;
-        let built = folder()
-            .join(self.target)
-            .join("release")
-            .join(self.package);
-        let images = target().join("images");
-        std::fs::create_dir_all(&images).context("cannot make target/images")?;
-        std::fs::copy(&built, images.join(self.package))
-            .with_context(|| format!("{} was not built", built.display()))?;
-        Ok(())
+        setup::rust_source()
+    }
+
+    /// Where what was built is.
+    fn built(&self) -> PathBuf {
+        folder().join(self.target).join("release")
     }
 
     /// The command that builds it in a target folder, with more flags for the
     /// compiler.
     pub(crate) fn command(&self, folder: &Path, flags: &[String]) -> Result<Command> {
+        self.compile("build", folder, flags)
+    }
+
+    /// The same by `build` or `rustc`, commands of cargo.
+    fn compile(&self, command: &str, folder: &Path, flags: &[String]) -> Result<Command> {
         // The standard library is built with it, for size, and a panic is
         // nothing but an undefined instruction, which has no place in a source
         // file: that takes a fifth off the image. Functions that are the same
-        // are there once. All but the last are unstable options, which the
-        // pinned stable compiler takes with RUSTC_BOOTSTRAP.
+        // are there once; `{:?}` prints nothing, as the log has no use for it. All
+        // but the last are unstable options, which the pinned stable compiler takes
+        // with RUSTC_BOOTSTRAP.
         let mut rustflags = "'-Zunstable-options', '-Cpanic=immediate-abort', \
-            '-Zlocation-detail=none', '-Clink-arg=--icf=all'"
+            '-Zlocation-detail=none', '-Zfmt-debug=none', '-Clink-arg=--icf=all'"
             .to_owned();
         for flag in flags {
             rustflags += &format!(", {flag:?}");
         }
-        let mut command = self.cargo("build", folder, self.specification()?);
+        let mut command = self.cargo(command, folder, self.specification()?);
         command
             .env("RUSTC_BOOTSTRAP", "1")
             .args(["-Zjson-target-spec", "-Zbuild-std=core,alloc"])
@@ -257,6 +326,16 @@ impl Image {
             .arg(folder);
         cargo
     }
+}
+
+/// Where images are once they are built.
+pub(crate) fn images() -> PathBuf {
+    target().join("images")
+}
+
+/// Where images are that do not run capsules once.
+pub(crate) fn persistent() -> PathBuf {
+    images().join("persistent")
 }
 
 /// Where boards are built.

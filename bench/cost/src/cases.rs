@@ -1,14 +1,16 @@
 //! What is counted: one recording for each row of the table.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use fuzz_harness::promise::{anchor, fake_key, spec};
+use sealift_engine::Target;
 use sealift_manifest::{PublicKey, build_envelope};
 use sealift_oscore::coap::{Code, Message};
 
 use crate::peer::Recorder;
-use crate::steps::{Event, Step};
+use crate::steps::{Event, Step, Subject};
+use crate::unit::{People, Unit};
 
 /// Block sizes, as exponents of the Block options: 64 to 1024 bytes.
 const SIZES: [u8; 5] = [2, 3, 4, 5, 6];
@@ -52,10 +54,20 @@ pub struct Case {
     pub steps: Vec<Step>,
     /// What the device sent at each step.
     pub sent: Vec<Vec<u8>>,
+    /// The instructions of what is counted, where the device counts them.
+    pub instructions: u64,
+    /// The payload of the last response in a session.
+    pub answer: Vec<u8>,
 }
 
-/// What the translator has signed.
+/// Where new devices come from.
+pub type Factory = Box<dyn Fn() -> Result<Box<dyn Subject>>>;
+
+/// What the translator has signed, and for what.
 pub struct Signed {
+    folder: PathBuf,
+    target: Target,
+    devices: Factory,
     key: PublicKey,
     /// The envelope of `thermometer`, with its payload.
     capsule: Vec<u8>,
@@ -64,18 +76,28 @@ pub struct Signed {
 }
 
 impl Signed {
-    /// Reads `translator.pub`, `active.suit`, and `eval-...suit`.
+    /// Reads `translator.pub`, `active.suit`, and `eval-...suit`, for devices in
+    /// memory.
     ///
     /// # Errors
     /// Where they are not there.
     pub fn read(folder: &Path) -> Result<Self> {
-        let file = |name: &str| {
-            let path = folder.join(name);
-            std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))
-        };
+        let unit = || Ok(Box::new(Unit::new(People::new()?)) as Box<dyn Subject>);
+        Self::read_for(sealift_engine::HOST, Box::new(unit), folder)
+    }
+
+    /// The same for other devices, and what their capsules are translated for.
+    ///
+    /// # Errors
+    /// Where they are not there.
+    pub fn read_for(target: Target, devices: Factory, folder: &Path) -> Result<Self> {
+        let file = |name: &str| read(folder, name);
         let key = String::from_utf8(file("translator.pub")?)?;
         let key = ed25519_compact::PublicKey::from_pem(&key).map_err(|error| anyhow!("{error}"))?;
         Ok(Self {
+            folder: folder.to_owned(),
+            target,
+            devices,
             key: PublicKey::from_bytes(&key)?,
             capsule: file("active.suit")?,
             evaluation: EVALUATION
@@ -84,6 +106,21 @@ impl Signed {
                 .collect::<Result<_>>()?,
         })
     }
+
+    /// A device that trusts these keys.
+    pub(crate) fn recorder(&self, trust: &[PublicKey]) -> Result<Recorder> {
+        Recorder::new((self.devices)()?, trust)
+    }
+
+    /// A signed file.
+    pub(crate) fn file(&self, name: &str) -> Result<Vec<u8>> {
+        read(&self.folder, name)
+    }
+}
+
+fn read(folder: &Path, name: &str) -> Result<Vec<u8>> {
+    let path = folder.join(name);
+    std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))
 }
 
 /// All rows, in their order.
@@ -92,14 +129,14 @@ impl Signed {
 /// Where a device does not do what it should.
 pub fn all(signed: &Signed) -> Result<Vec<Case>> {
     let mut cases = vec![
-        exchange()?,
-        first_message()?,
-        status()?,
-        again()?,
-        envelope()?,
+        exchange(signed)?,
+        first_message(signed)?,
+        status(signed)?,
+        again(signed)?,
+        envelope(signed)?,
     ];
     for szx in SIZES.into_iter().rev() {
-        cases.push(blocks(szx)?);
+        cases.push(blocks(signed, szx)?);
     }
     cases.extend([
         last_block(signed)?,
@@ -118,22 +155,28 @@ pub fn all(signed: &Signed) -> Result<Vec<Case>> {
             Asked::Job(input) => job(name, signed, envelope, input)?,
         });
     }
-    cases.extend([under_pressure()?, forged()?, unprotected()?]);
+    cases.extend([
+        under_pressure(signed)?,
+        forged(signed)?,
+        unprotected(signed)?,
+    ]);
     Ok(cases)
 }
 
-fn case(name: &str, what: &str, times: u32, recorder: Recorder) -> Case {
+pub(crate) fn case(name: &str, what: &str, times: u32, recorder: Recorder) -> Case {
     Case {
         name: name.into(),
         what: what.into(),
         times,
         steps: recorder.steps,
         sent: recorder.sent,
+        instructions: recorder.instructions,
+        answer: recorder.answer,
     }
 }
 
-fn exchange() -> Result<Case> {
-    let mut recorder = Recorder::new(&[])?;
+fn exchange(signed: &Signed) -> Result<Case> {
+    let mut recorder = signed.recorder(&[])?;
     recorder.counted = true;
     for _ in 0..4 {
         recorder.connect()?;
@@ -143,8 +186,8 @@ fn exchange() -> Result<Case> {
     Ok(case("exchange", what, 4, recorder))
 }
 
-fn first_message() -> Result<Case> {
-    let mut recorder = Recorder::new(&[])?;
+fn first_message(signed: &Signed) -> Result<Case> {
+    let mut recorder = signed.recorder(&[])?;
     let (_, message_1) = recorder.message_1()?;
     recorder.counted = true;
     let (code, _) = recorder.post(1, &message_1)?;
@@ -152,8 +195,8 @@ fn first_message() -> Result<Case> {
     Ok(case("message-1", "message_1 of it", 1, recorder))
 }
 
-fn status() -> Result<Case> {
-    let mut recorder = Recorder::new(&[])?;
+fn status(signed: &Signed) -> Result<Case> {
+    let mut recorder = signed.recorder(&[])?;
     recorder.connect()?;
     recorder.counted = true;
     for _ in 0..OFTEN {
@@ -162,8 +205,8 @@ fn status() -> Result<Case> {
     Ok(case("status", "status request", OFTEN, recorder))
 }
 
-fn again() -> Result<Case> {
-    let mut recorder = Recorder::new(&[])?;
+fn again(signed: &Signed) -> Result<Case> {
+    let mut recorder = signed.recorder(&[])?;
     recorder.connect()?;
     let request = recorder.ask(Code::GET, "vm-control", None, Code::CONTENT)?;
     recorder.counted = true;
@@ -175,9 +218,9 @@ fn again() -> Result<Case> {
     Ok(case("again", what, OFTEN, recorder))
 }
 
-fn envelope() -> Result<Case> {
-    let head = promise()?;
-    let mut recorder = Recorder::new(&[anchor()])?;
+fn envelope(signed: &Signed) -> Result<Case> {
+    let head = promise(signed.target)?;
+    let mut recorder = signed.recorder(&[anchor()])?;
     recorder.connect()?;
     recorder.counted = true;
     recorder.block(Code::PUT, ENVELOPE, &head, 0, 6, Code::CHANGED)?;
@@ -185,11 +228,18 @@ fn envelope() -> Result<Case> {
     Ok(case("envelope", what, 1, recorder))
 }
 
-/// Blocks of a payload.
-fn blocks(szx: u8) -> Result<Case> {
-    let mut recorder = Recorder::new(&[anchor()])?;
+/// A device that waits for a payload.
+fn promised(signed: &Signed) -> Result<Recorder> {
+    let mut recorder = signed.recorder(&[anchor()])?;
     recorder.connect()?;
-    recorder.block(Code::PUT, ENVELOPE, &promise()?, 0, 6, Code::CHANGED)?;
+    let head = promise(signed.target)?;
+    recorder.block(Code::PUT, ENVELOPE, &head, 0, 6, Code::CHANGED)?;
+    Ok(recorder)
+}
+
+/// Blocks of a payload.
+fn blocks(signed: &Signed, szx: u8) -> Result<Case> {
+    let mut recorder = promised(signed)?;
     let payload = [0x7f; PAYLOAD];
     let size = 16 << szx;
     let send = |recorder: &mut Recorder, num| {
@@ -234,8 +284,8 @@ fn call(file: &str, name: &str, signed: &Signed, envelope: &[u8], path: &str) ->
 }
 
 /// The last block of an ephemeral capsule and its input: it runs, and is forgotten.
-fn job(name: &str, signed: &Signed, envelope: &[u8], input: &[u8]) -> Result<Case> {
-    let mut recorder = Recorder::new(core::slice::from_ref(&signed.key))?;
+pub(crate) fn job(name: &str, signed: &Signed, envelope: &[u8], input: &[u8]) -> Result<Case> {
+    let mut recorder = signed.recorder(core::slice::from_ref(&signed.key))?;
     recorder.connect()?;
     let body = [envelope, input].concat();
     let count = body.len().div_ceil(1024);
@@ -247,8 +297,8 @@ fn job(name: &str, signed: &Signed, envelope: &[u8], input: &[u8]) -> Result<Cas
     Ok(case(name, &what, 1, recorder))
 }
 
-fn under_pressure() -> Result<Case> {
-    let mut recorder = Recorder::new(&[])?;
+fn under_pressure(signed: &Signed) -> Result<Case> {
+    let mut recorder = signed.recorder(&[])?;
     let begin = |recorder: &mut Recorder, host| {
         let (_, message_1) = recorder.message_1()?;
         recorder.post(host, &message_1).map(|(code, _)| code)
@@ -266,14 +316,10 @@ fn under_pressure() -> Result<Case> {
     Ok(case("pressure", what, OFTEN, recorder))
 }
 
-fn forged() -> Result<Case> {
-    let mut recorder = Recorder::new(&[anchor()])?;
-    recorder.connect()?;
-    recorder.block(Code::PUT, ENVELOPE, &promise()?, 0, 6, Code::CHANGED)?;
+fn forged(signed: &Signed) -> Result<Case> {
+    let mut recorder = promised(signed)?;
     // A genuine block that did not arrive, but a damaged one.
-    let mut thief = Recorder::new(&[anchor()])?;
-    thief.connect()?;
-    thief.block(Code::PUT, ENVELOPE, &promise()?, 0, 6, Code::CHANGED)?;
+    let mut thief = promised(signed)?;
     thief.block(
         Code::PUT,
         PAYLOAD_PATH,
@@ -298,8 +344,8 @@ fn forged() -> Result<Case> {
     Ok(case("forged", what, OFTEN, recorder))
 }
 
-fn unprotected() -> Result<Case> {
-    let mut recorder = Recorder::new(&[])?;
+fn unprotected(signed: &Signed) -> Result<Case> {
+    let mut recorder = signed.recorder(&[])?;
     recorder.counted = true;
     for mid in 0..u8::try_from(OFTEN)? {
         // GET /vm-control without protection.
@@ -316,7 +362,7 @@ fn unprotected() -> Result<Case> {
 
 /// A device with the capsule; `last` is whether its last block counts.
 fn installed(signed: &Signed, envelope: &[u8], last: bool) -> Result<Recorder> {
-    let mut recorder = Recorder::new(core::slice::from_ref(&signed.key))?;
+    let mut recorder = signed.recorder(core::slice::from_ref(&signed.key))?;
     recorder.connect()?;
     let count = envelope.len().div_ceil(1024);
     for num in 0..count {
@@ -332,7 +378,8 @@ fn installed(signed: &Signed, envelope: &[u8], last: bool) -> Result<Recorder> {
 
 /// A detached envelope for a payload that nobody has: what a signature under a
 /// payload says is that a translator made it.
-fn promise() -> Result<Vec<u8>> {
-    let spec = spec("vm1", 1, &[0; PAYLOAD]);
+pub(crate) fn promise(target: Target) -> Result<Vec<u8>> {
+    let mut spec = spec("vm1", 1, &[0; PAYLOAD]);
+    spec.invoke.profile = target.profile().into();
     Ok(build_envelope(&spec, &[&fake_key()], None, None)?)
 }

@@ -8,8 +8,8 @@ use sealift_oscore::client::edhoc_post;
 use sealift_oscore::coap::{BlockOption, Code, Header, Kind, Message, Writer, number};
 use sealift_oscore::{ClientContext, ClientHandshake, MAX_DATAGRAM};
 
-use crate::steps::{Event, Step, act};
-use crate::unit::{People, Unit};
+use crate::steps::{Event, Step, Subject};
+use crate::unit::People;
 
 /// The host number of the operator.
 const HOST: u8 = 1;
@@ -18,7 +18,7 @@ const HOST: u8 = 1;
 pub struct Recorder {
     people: People,
     trust: Vec<PublicKey>,
-    unit: Unit,
+    subject: Box<dyn Subject>,
     session: Option<ClientContext>,
     rng: Rng,
     mid: u16,
@@ -28,21 +28,24 @@ pub struct Recorder {
     pub sent: Vec<Vec<u8>>,
     /// Whether the cost of what happens now counts.
     pub counted: bool,
+    /// The instructions of what counted so far.
+    pub instructions: u64,
+    /// The payload of the last response in a session.
+    pub answer: Vec<u8>,
 }
 
 /// A response: its code and payload.
 type Response = (Code, Vec<u8>);
 
 impl Recorder {
-    /// A device that has just started with nothing on it.
+    /// This device, which has nothing on it, has just started.
     ///
     /// # Errors
     /// Where it does not start.
-    pub fn new(trust: &[PublicKey]) -> Result<Self> {
-        let people = People::new()?;
+    pub fn new(subject: Box<dyn Subject>, trust: &[PublicKey]) -> Result<Self> {
         let mut recorder = Self {
-            unit: Unit::new(people.clone()),
-            people,
+            subject,
+            people: People::new()?,
             trust: trust.to_vec(),
             session: None,
             rng: Rng::new(5),
@@ -50,6 +53,8 @@ impl Recorder {
             steps: Vec::new(),
             sent: Vec::new(),
             counted: false,
+            instructions: 0,
+            answer: Vec::new(),
         };
         recorder.boot()?;
         Ok(recorder)
@@ -74,7 +79,10 @@ impl Recorder {
     }
 
     fn happens(&mut self, event: Event) -> Result<Vec<u8>> {
-        let sent = act(&mut self.unit, self.steps.len(), &event)?;
+        let sent = self.subject.act(self.steps.len(), &event)?;
+        if self.counted {
+            self.instructions += self.subject.instructions();
+        }
         self.steps.push(Step {
             counted: self.counted,
             event,
@@ -155,6 +163,7 @@ impl Recorder {
             answer.code,
             String::from_utf8_lossy(answer.payload)
         );
+        self.answer = answer.payload.to_vec();
         self.session = Some(session);
         Ok(datagram)
     }

@@ -35,12 +35,38 @@ pub enum Event {
     },
 }
 
+/// A device that steps happen to.
+pub trait Subject {
+    /// Takes the step of this number; the datagram that the device sends.
+    ///
+    /// # Errors
+    /// Where the device fails.
+    fn act(&mut self, number: usize, event: &Event) -> Result<Vec<u8>>;
+
+    /// How many instructions the last step took; 0 where nobody counts them.
+    fn instructions(&self) -> u64 {
+        0
+    }
+}
+
+impl Subject for Unit {
+    fn act(&mut self, number: usize, event: &Event) -> Result<Vec<u8>> {
+        act(self, number, event)
+    }
+}
+
+/// When the step of this number happens, in milliseconds.
+#[must_use]
+pub fn time(number: usize) -> u64 {
+    1000 + number as u64 * BETWEEN
+}
+
 /// Takes the step of this number; the datagram that the device sends.
 ///
 /// # Errors
 /// Where the device fails.
 pub fn act(unit: &mut Unit, number: usize, event: &Event) -> Result<Vec<u8>> {
-    let now = 1000 + number as u64 * BETWEEN;
+    let now = time(number);
     match event {
         Event::Boot(trust) => unit.boot(now, trust).map(|()| Vec::new()),
         Event::Datagram { host, bytes } => unit.take(now, address(*host), bytes),

@@ -24,9 +24,14 @@ const SLOT_PAGES: u16 = 17;
 /// Security contexts that the device has room for.
 const SESSIONS: usize = 4;
 const COMPONENTS: usize = 2;
-const LAYOUT: Layout<COMPONENTS> = Layout::new(0, SLOT_PAGES, ["vm1", "vm2"]).with_counter();
+const LAYOUT: Layout<COMPONENTS> = Layout::new(0, SLOT_PAGES, ["vm1", "vm2"])
+    .with_counter()
+    .with_trust();
 /// Polls after which a device should have come to rest.
 const MAX_POLLS: u32 = 100_000;
+
+/// What the device's key comes from, and its name.
+pub(crate) const DEVICE: (u64, &str) = (1, "device");
 
 type Core = Device<Flash, Rng, Board, COMPONENTS, WORD, SESSIONS>;
 
@@ -49,10 +54,10 @@ impl People {
     /// # Errors
     /// None: their names are short.
     pub fn new() -> Result<Self> {
-        let person = |seed, name| Identity::generate(name, &mut Rng::new(seed));
+        let person = |(seed, name)| Identity::generate(name, &mut Rng::new(seed));
         Ok(Self {
-            device: person(1, "device")?,
-            operator: person(2, "operator")?,
+            device: person(DEVICE)?,
+            operator: person((2, "operator"))?,
         })
     }
 }

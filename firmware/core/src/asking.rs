@@ -1,7 +1,6 @@
 //! An authenticated request: what it gets, at once or later.
 
 use alloc::vec::Vec;
-use core::fmt::Debug;
 use core::net::SocketAddr;
 
 use embedded_storage::nor_flash::NorFlash;
@@ -31,7 +30,7 @@ const FRESH_MS: u64 = 10 * 60 * 1000;
 
 impl<F, R, H, const N: usize, const W: usize, const SESSIONS: usize> Device<F, R, H, N, W, SESSIONS>
 where
-    F: NorFlash<Error: Debug>,
+    F: NorFlash,
     R: CryptoRngCore,
     H: Host,
 {

@@ -3,10 +3,9 @@
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
-use core::fmt::Debug;
 use core::net::SocketAddr;
 
-use embedded_storage::nor_flash::NorFlash;
+use embedded_storage::nor_flash::{NorFlash, NorFlashError};
 use rand_core::CryptoRngCore;
 use sealift_oscore::server::{self, Incoming, Server};
 use sealift_oscore::{Credential, CredentialError, Error, Identity, MAX_DATAGRAM};
@@ -99,20 +98,20 @@ pub enum BootError<E> {
     Peers(CredentialError),
 }
 
-impl<E: Debug> core::fmt::Display for BootError<E> {
+impl<E: NorFlashError> core::fmt::Display for BootError<E> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
-            Self::Store(error) => write!(f, "the store cannot be used: {error:?}"),
+            Self::Store(error) => write!(f, "the store cannot be used: {error}"),
             Self::Peers(error) => write!(f, "{error}"),
         }
     }
 }
 
-impl<E: Debug> core::error::Error for BootError<E> {}
+impl<E: NorFlashError> core::error::Error for BootError<E> {}
 
 impl<F, R, H, const N: usize, const W: usize, const SESSIONS: usize> Device<F, R, H, N, W, SESSIONS>
 where
-    F: NorFlash<Error: Debug>,
+    F: NorFlash,
     R: CryptoRngCore,
     H: Host,
 {

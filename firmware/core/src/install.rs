@@ -1,8 +1,6 @@
 //! Installing capsules: envelope first, then payload, then activation; and confirm, roll
 //! back and removal.
 
-use core::fmt::Debug;
-
 use embedded_storage::nor_flash::NorFlash;
 use sealift_manifest::{Kind, Manifest, Verified};
 use sealift_storage::{Opened, SlotId, Transfer};
@@ -16,7 +14,7 @@ use crate::supervisor::{Supervisor, TRIES};
 
 impl<F, H, const N: usize, const W: usize> Supervisor<F, H, N, W>
 where
-    F: NorFlash<Error: Debug>,
+    F: NorFlash,
     H: Host,
 {
     /// The transfer that is open.
@@ -59,7 +57,13 @@ where
             return Err(refuse::because(name, &"not trusted any more", refusal));
         }
         let sequence = manifest.sequence_number;
-        log::info!("{name}: envelope with sequence number {sequence}: {opened:?}");
+        match opened {
+            Opened::AlreadyActive => log::info!("{name}: envelope {sequence} is the active one"),
+            Opened::Resumed { received } => {
+                log::info!("{name}: envelope {sequence} goes on after {received} bytes");
+            }
+            Opened::New => log::info!("{name}: envelope {sequence} is new"),
+        }
         Ok(opened)
     }
 
@@ -118,7 +122,7 @@ where
                 && open.is_ok()
                 && let Err(error) = self.store.abort_transfer(vm)
             {
-                log::error!("{name}: {error:?}");
+                log::error!("{name}: {error}");
             }
             return Err(refusal);
         }

@@ -11,6 +11,7 @@
 //! - `trust` puts signed records of whom the device trusts in force;
 //! - `asking` and `workers` have requests wait for capsules, which get slices
 //!   of fuel in turn;
+//! - `jobs` runs capsules that run once;
 //! - `supervisor` starts capsules from flash, each time after the signature
 //!   and the digest were checked again, and puts back what does not work;
 //! - [`capsule`] runs them: the only code that touches Wasmtime.
@@ -42,6 +43,8 @@ mod block;
 mod claim;
 mod device;
 mod install;
+#[cfg_attr(not(feature = "jobs"), path = "no_jobs.rs")]
+mod jobs;
 mod ota;
 mod policy;
 mod refuse;

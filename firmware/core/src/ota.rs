@@ -2,7 +2,6 @@
 //! is in `install`.
 
 use alloc::vec::Vec;
-use core::fmt::Debug;
 
 use embedded_storage::nor_flash::NorFlash;
 use sealift_manifest::{MAX_HEAD, Scan, scan_head};
@@ -93,7 +92,7 @@ impl<const N: usize> Ota<N> {
         piece: Piece<'_>,
     ) -> Result<Progress, Refusal>
     where
-        F: NorFlash<Error: Debug>,
+        F: NorFlash,
         H: Host,
     {
         let Sender { peer, session, now } = sender;
@@ -156,7 +155,7 @@ impl<const N: usize> Ota<N> {
         piece: Piece<'_>,
     ) -> Result<Progress, Refusal>
     where
-        F: NorFlash<Error: Debug>,
+        F: NorFlash,
         H: Host,
     {
         let Sender { peer, session, now } = sender;
@@ -188,7 +187,7 @@ impl Upload {
         piece: Piece<'_>,
     ) -> Result<Progress, Refusal>
     where
-        F: NorFlash<Error: Debug>,
+        F: NorFlash,
         H: Host,
     {
         let Sender { peer, now, .. } = self.sender;

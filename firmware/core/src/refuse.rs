@@ -1,7 +1,8 @@
 //! From an exact cause to what a peer is told. The cause goes to the log.
 
-use core::fmt::{self, Debug};
+use core::fmt;
 
+use embedded_storage::nor_flash::NorFlashError;
 use sealift_manifest::ErrorClass;
 use sealift_storage::Error as StoreError;
 use sealift_wire::Refusal;
@@ -24,7 +25,7 @@ pub(crate) fn envelope(what: &str, error: sealift_manifest::Error) -> Refusal {
 }
 
 /// The refusal for what the store will not do.
-pub(crate) fn store<E: Debug>(what: &str, error: &StoreError<E>) -> Refusal {
+pub(crate) fn store<E: NorFlashError>(what: &str, error: &StoreError<E>) -> Refusal {
     let refusal = match error {
         StoreError::UnknownComponent => Refusal::UnknownComponent,
         StoreError::NoCapsule => Refusal::NoCapsule,
@@ -44,15 +45,5 @@ pub(crate) fn store<E: Debug>(what: &str, error: &StoreError<E>) -> Refusal {
         StoreError::NoPrevious => Refusal::NoPrevious,
         _ => Refusal::Internal,
     };
-    because(what, &Cause(error), refusal)
-}
-
-/// An error by its `Debug` form, where the flash's own error need not have
-/// another.
-struct Cause<'a, E>(&'a StoreError<E>);
-
-impl<E: Debug> fmt::Display for Cause<'_, E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "store: {:?}", self.0)
-    }
+    because(what, error, refusal)
 }

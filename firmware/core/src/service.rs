@@ -2,28 +2,25 @@
 
 use alloc::collections::VecDeque;
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 use alloc::vec::Vec;
-use core::fmt::Debug;
 
 use embedded_storage::nor_flash::NorFlash;
 use sealift_engine::HOST;
-use sealift_manifest::{Kind, MAX_HEAD, Scan, TRUST, scan_head};
+use sealift_manifest::{MAX_HEAD, TRUST};
 use sealift_oscore::coap::Code;
 use sealift_oscore::server::SessionId;
-use sealift_storage::{Error as StoreError, Phase as StoredPhase};
+use sealift_storage::Phase as StoredPhase;
 use sealift_wire::{ComponentStatus, DeviceStatus, Phase, Refusal, Transfer, VM_CONTROL, VM_RUN};
 
 use crate::block::{Collecting, collect};
-use crate::capsule::{Activity, ArtifactBytes, Ephemeral, Fault, Host, Quota};
-use crate::claim::Claim;
+use crate::capsule::Host;
+use crate::jobs::Jobs;
 use crate::ota::{Ota, Progress, Sender};
-use crate::refuse;
 use crate::request::{Exchange, Request};
-use crate::response::{CBOR, LINK_FORMAT, OCTETS, Response};
+use crate::response::{CBOR, LINK_FORMAT, Response};
 use crate::route::{Method, Operation};
 use crate::supervisor::Supervisor;
-use crate::turns::{Turn, turn};
 use crate::waiting::Later;
 
 /// The largest request body that a capsule gets, in bytes: what fits into the
@@ -37,22 +34,7 @@ pub(crate) struct Service<F, H: Host, const N: usize, const W: usize> {
     /// For each session a body for a capsule.
     bodies: VecDeque<(SessionId, Collecting<Exchange>)>,
     sessions: usize,
-    /// One body for a job: not so that who may only use capsules gets in the
-    /// way of who runs jobs.
-    body: Collecting<Exchange>,
-    sending: Claim,
-    job: Option<Job>,
-    /// What jobs may log and send, one after the other.
-    job_quota: Quota,
-    job_limit: usize,
-}
-
-/// An ephemeral capsule that runs, and since when.
-struct Job {
-    activity: Activity<Result<Vec<u8>, Fault>>,
-    since: u64,
-    /// Its signer may not be trusted any more.
-    ended: bool,
+    pub(crate) jobs: Jobs,
 }
 
 /// What is sent back.
@@ -67,7 +49,7 @@ pub(crate) enum Reply {
 
 impl<F, H, const N: usize, const W: usize> Service<F, H, N, W>
 where
-    F: NorFlash<Error: Debug>,
+    F: NorFlash,
     H: Host,
 {
     /// For at most `sessions` sessions at a time.
@@ -77,11 +59,7 @@ where
             ota: Ota::new(),
             bodies: VecDeque::new(),
             sessions,
-            body: None,
-            sending: Claim::default(),
-            job: None,
-            job_quota: Quota::default(),
-            job_limit,
+            jobs: Jobs::new(job_limit),
         }
     }
 
@@ -126,7 +104,7 @@ where
             Operation::ComponentStatus(vm) => {
                 return Ok(Reply::Whole(self.status(vm, Code::CONTENT)));
             }
-            Operation::Run => return self.run(request, sender),
+            Operation::Run => return self.jobs.run(vms, request, sender),
             Operation::Capsule(vm) => return self.call(vm, request),
             Operation::Confirm(vm) => {
                 vms.confirm(vm)?;
@@ -152,10 +130,7 @@ where
             Progress::Accepted => Reply::Whole(self.status(vm, Code::CHANGED)),
             Progress::Trusted => {
                 self.ota.free_places();
-                self.sending.free();
-                if let Some(job) = &mut self.job {
-                    job.ended = true;
-                }
+                self.jobs.distrust();
                 Reply::Whole(self.status(vm, Code::CHANGED))
             }
             Progress::Activated(digest) => Reply::Later(Later::Start {
@@ -174,7 +149,7 @@ where
         match operation {
             Operation::Envelope(vm) => Some(slot(vm).saturating_add(MAX_HEAD)),
             Operation::Payload(vm) => Some(slot(vm)),
-            Operation::Run => Some(self.job_limit),
+            Operation::Run => Some(self.jobs.limit()),
             Operation::Capsule(_) => Some(CAPSULE_BODY),
             _ => None,
         }
@@ -210,105 +185,6 @@ where
         }))
     }
 
-    /// Begins to run an ephemeral capsule: an envelope, and behind it the
-    /// input.
-    fn run(&mut self, request: &Request<'_>, sender: Sender) -> Result<Reply, Refusal> {
-        let Sender { peer, now, .. } = sender;
-        let piece = request.piece()?;
-        if self.sending.excludes(peer, now) || self.job.is_some() {
-            return Err(Refusal::Busy);
-        }
-        let whole = collect(&mut self.body, request.exchange(), piece, self.job_limit);
-        if self.body.is_some() {
-            self.sending.hold(peer, now);
-        } else {
-            self.sending.free();
-        }
-        let Some(body) = whole? else {
-            return Ok(Reply::Continue);
-        };
-        let malformed = |error| refuse::envelope(VM_RUN, error);
-        // The head is at the start of the body and no longer than it may be.
-        let start = body.get(..MAX_HEAD).unwrap_or(&body);
-        let Scan::Complete {
-            head_len,
-            integrated,
-        } = scan_head(start).map_err(malformed)?
-        else {
-            return Err(malformed(sealift_manifest::Error::Truncated));
-        };
-        let (head, rest) = body.split_at_checked(head_len).unwrap_or_default();
-        let manifest = self
-            .vms
-            .acceptance
-            .manifest(head, VM_RUN, Kind::Ephemeral)?;
-        let size = integrated.ok_or(Refusal::WrongDelivery)?;
-        let (payload, input) = usize::try_from(size)
-            .ok()
-            .and_then(|size| rest.split_at_checked(size))
-            .ok_or(Refusal::Truncated)?;
-        let payload = ArtifactBytes::copy(payload)
-            .ok_or_else(|| refuse::because(VM_RUN, &"no memory", Refusal::Internal))?;
-        let payload = manifest.admit(payload).map_err(malformed)?;
-        let host = self.vms.host().clone();
-        let activity =
-            Ephemeral::run(&manifest, payload, host, &self.job_quota, input).map_err(faulty)?;
-        // Nothing of it has run yet. From here on no older one ever will.
-        let raised = self.vms.store.raise_counter(manifest.sequence_number);
-        raised.map_err(|error| match error {
-            StoreError::OldSequence { .. } => {
-                refuse::because(VM_RUN, &Refusal::OldJob, Refusal::OldJob)
-            }
-            StoreError::UnknownComponent => refuse::because(
-                VM_RUN,
-                &"the board has no counter for jobs",
-                Refusal::NotOffered,
-            ),
-            error => refuse::store(VM_RUN, &error),
-        })?;
-        self.job = Some(Job {
-            activity,
-            since: now,
-            ended: false,
-        });
-        Ok(Reply::Later(Later::Job))
-    }
-
-    /// Whether an ephemeral capsule runs.
-    pub(crate) fn has_job(&self) -> bool {
-        self.job.is_some()
-    }
-
-    /// Lets the ephemeral capsule go on for a slice.
-    pub(crate) fn step_job(&mut self) -> Turn<Result<Response, Refusal>> {
-        let Some(job) = &mut self.job else {
-            return Turn::Idle;
-        };
-        if job.ended {
-            self.job = None;
-            return Turn::Over(Err(Refusal::Stopped));
-        }
-        let Supervisor {
-            host,
-            now,
-            time_limit,
-            ..
-        } = &mut self.vms;
-        let result = match turn(job.activity.poll(), host, *now, job.since, *time_limit) {
-            Some(Turn::Over(result)) => result.map_err(faulty),
-            None => Err(refuse::because(
-                VM_RUN,
-                &Refusal::TookTooLong,
-                Refusal::TookTooLong,
-            )),
-            Some(Turn::Again) => return Turn::Again,
-            Some(Turn::Waits(until)) => return Turn::Waits(until),
-            Some(Turn::Idle) => return Turn::Idle,
-        };
-        self.job = None;
-        Turn::Over(result.map(|output| Response::with(Code::CHANGED, OCTETS, output)))
-    }
-
     /// What came of an activation or a roll back, once the capsule was started.
     pub(crate) fn activated(
         &self,
@@ -323,10 +199,10 @@ where
 
     /// `/.well-known/core` (RFC 6690).
     fn discover(&self) -> Response {
-        let mut links: Vec<String> = [VM_CONTROL, VM_RUN]
-            .iter()
-            .map(|path| format!("</{path}>"))
-            .collect();
+        let mut links = Vec::from([format!("</{VM_CONTROL}>")]);
+        if Jobs::OFFERED {
+            links.push(format!("</{VM_RUN}>"));
+        }
         if self.vms.trust_number().is_some() {
             links.push(format!("</{VM_CONTROL}/{TRUST}>"));
         }
@@ -400,8 +276,4 @@ where
             last_cause: last_fault.map(|(_, cause)| cause.clone()),
         }
     }
-}
-
-fn faulty(fault: Fault) -> Refusal {
-    refuse::because(VM_RUN, &fault, fault.refusal())
 }

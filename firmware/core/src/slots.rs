@@ -1,7 +1,6 @@
 //! What is in the slots, put to the proof each time before it is used.
 
 use alloc::vec::Vec;
-use core::fmt::Debug;
 
 use embedded_storage::nor_flash::NorFlash;
 use sealift_manifest::{Kind, MAX_HEAD, Manifest, Payload, Verified};
@@ -14,7 +13,7 @@ use crate::supervisor::Supervisor;
 
 impl<F, H, const N: usize, const W: usize> Supervisor<F, H, N, W>
 where
-    F: NorFlash<Error: Debug>,
+    F: NorFlash,
     H: Host,
 {
     /// Puts the payload in `slot` to the proof: reads it, or looks at it where

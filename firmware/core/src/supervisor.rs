@@ -3,7 +3,7 @@
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use core::fmt::{self, Debug};
+use core::fmt;
 
 use embedded_storage::nor_flash::NorFlash;
 use sealift_manifest::Kind;
@@ -86,10 +86,7 @@ pub(crate) enum Call {
     Later,
 }
 
-impl<F: NorFlash, H: Host, const N: usize, const W: usize> Supervisor<F, H, N, W>
-where
-    F::Error: Debug,
-{
+impl<F: NorFlash, H: Host, const N: usize, const W: usize> Supervisor<F, H, N, W> {
     /// Trusts whom the store says, and begins to start every capsule that is
     /// active in it.
     pub(crate) fn boot(
@@ -134,11 +131,6 @@ where
     /// The name of a component.
     pub(crate) fn name(&self, vm: usize) -> &'static str {
         self.store.layout().name(vm).unwrap_or("?")
-    }
-
-    /// The host that capsules call.
-    pub(crate) fn host(&self) -> &H {
-        &self.host
     }
 
     /// What the active slot of `vm` holds.
@@ -244,7 +236,7 @@ where
     /// Nothing uses the bytes of this slot any more.
     fn give_back(&mut self, vm: usize, lease: Lease) {
         if let Err(error) = self.store.give_back(lease) {
-            log::error!("{}: {error:?}", self.name(vm));
+            log::error!("{}: {error}", self.name(vm));
         }
     }
 
@@ -279,7 +271,7 @@ where
                         continue;
                     }
                     Err(error) => {
-                        log::error!("{}: trial not started: {error:?}", self.name(vm));
+                        log::error!("{}: trial not started: {error}", self.name(vm));
                         return;
                     }
                 }
@@ -307,7 +299,7 @@ where
         let name = self.name(vm);
         if start.instead {
             if let Err(error) = self.store.rollback(vm) {
-                log::error!("{name}: cannot go back: {error:?}");
+                log::error!("{name}: cannot go back: {error}");
                 drop(capsule);
                 self.stop(vm);
                 return Turn::Over(Outcome::Settled);
@@ -413,7 +405,7 @@ where
         let result = self.store.revert(vm);
         match result {
             Ok(()) => log::warn!("{name}: went back to the previous capsule"),
-            Err(ref error) => log::error!("{name}: cannot go back: {error:?}"),
+            Err(ref error) => log::error!("{name}: cannot go back: {error}"),
         }
         result.is_ok()
     }

@@ -43,8 +43,6 @@
 //! nobody may sign capsules, and none runs. The provisioned peers can send a
 //! newer record; the same one again is refused.
 
-use core::fmt::Debug;
-
 use embedded_storage::nor_flash::NorFlash;
 use sealift_manifest::{Kind, Manifest, TRUST, Verified};
 use sealift_provision::{Keys, Trust, TrustError};
@@ -63,7 +61,7 @@ const MAX_RISE: u64 = 1 << 48;
 
 impl<F, H, const N: usize, const W: usize> Supervisor<F, H, N, W>
 where
-    F: NorFlash<Error: Debug>,
+    F: NorFlash,
     H: Host,
 {
     /// The number of the record in force, 0 for what was provisioned; `None` for
@@ -167,7 +165,7 @@ where
     /// start.
     fn settle(&mut self, manifest: &Verified<Manifest<'_>>) {
         if let Err(error) = self.store.confirm(N, manifest) {
-            log::error!("{TRUST}: {error:?}");
+            log::error!("{TRUST}: {error}");
         }
     }
 

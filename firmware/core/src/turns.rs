@@ -22,8 +22,6 @@
 //! - Requests that wait for one capsule leave a place in the queue for each of
 //!   the others.
 
-use core::fmt::Debug;
-
 use embedded_storage::nor_flash::NorFlash;
 use sealift_wire::Refusal;
 
@@ -86,7 +84,7 @@ pub(crate) fn turn<T, H: Host>(
     Some(Turn::Waits(until.min(end)))
 }
 
-impl<F: NorFlash<Error: Debug>, H: Host, const N: usize, const W: usize> Supervisor<F, H, N, W> {
+impl<F: NorFlash, H: Host, const N: usize, const W: usize> Supervisor<F, H, N, W> {
     /// Lets the capsule of `vm` go on for a slice.
     pub(crate) fn step(&mut self, vm: usize) -> Turn<Outcome> {
         let (now, limit) = (self.now, self.time_limit);

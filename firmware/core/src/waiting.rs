@@ -31,6 +31,7 @@ pub(crate) enum Later {
         begun: bool,
     },
     /// The output of the ephemeral capsule.
+    #[cfg_attr(not(feature = "jobs"), expect(dead_code, reason = "there are none"))]
     Job,
 }
 
@@ -51,7 +52,11 @@ impl Asked {
             block1: request.block1,
             block2: request.block2,
             // The path is the peer's: nothing of it may pass for a line.
-            name: alloc::format!("{} {:?}", request.code, request.path.join("/")),
+            name: alloc::format!(
+                "{} /{}",
+                request.code,
+                request.path.join("/").escape_default()
+            ),
         }
     }
 }

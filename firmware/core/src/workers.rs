@@ -1,7 +1,5 @@
 //! Capsules at work, and the requests that wait for them.
 
-use core::fmt::Debug;
-
 use embedded_storage::nor_flash::NorFlash;
 use rand_core::CryptoRngCore;
 use sealift_oscore::coap::Code;
@@ -17,14 +15,14 @@ use crate::waiting::{Later, Waiting};
 
 impl<F, R, H, const N: usize, const W: usize, const SESSIONS: usize> Device<F, R, H, N, W, SESSIONS>
 where
-    F: NorFlash<Error: Debug>,
+    F: NorFlash,
     R: CryptoRngCore,
     H: Host,
 {
     /// Lets a component, or the job, go on for a slice.
     pub(crate) fn turn(&mut self, worker: Option<usize>) -> Turn<()> {
         let Some(vm) = worker else {
-            return match self.service.step_job() {
+            return match self.service.jobs.step(&mut self.service.vms) {
                 Turn::Idle => Turn::Idle,
                 Turn::Again => Turn::Again,
                 Turn::Waits(until) => Turn::Waits(until),
@@ -65,7 +63,7 @@ where
     /// Whether a capsule other than that of `worker` has something to do.
     pub(crate) fn is_another_at_work(&self, worker: Option<usize>) -> bool {
         let components = (0..N).filter(|vm| worker != Some(*vm));
-        let job = worker.is_some() && self.service.has_job();
+        let job = worker.is_some() && self.service.jobs.is_at_work();
         job || components
             .into_iter()
             .any(|vm| self.service.vms.is_at_work(vm))

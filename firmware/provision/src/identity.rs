@@ -2,9 +2,9 @@
 //! copies of which one may be lost.
 
 use alloc::vec::Vec;
-use core::fmt::{self, Debug};
+use core::fmt;
 
-use embedded_storage::nor_flash::NorFlash;
+use embedded_storage::nor_flash::{NorFlash, NorFlashError};
 use rand_core::CryptoRngCore;
 use sealift_credential::{Credential, CredentialError, Identity};
 use sha2::{Digest, Sha256};
@@ -30,10 +30,10 @@ pub enum IdentityError<E> {
     Credential(CredentialError),
 }
 
-impl<E: Debug> fmt::Display for IdentityError<E> {
+impl<E: NorFlashError> fmt::Display for IdentityError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Flash(error) => write!(f, "the flash failed: {error:?}"),
+            Self::Flash(error) => write!(f, "the flash failed: {}", error.kind()),
             Self::Address => f.write_str("the pages of the device's key are out of reach"),
             Self::Damaged => f.write_str("both copies of the device's key are damaged"),
             Self::Credential(error) => write!(f, "no key could be made: {error}"),
@@ -41,7 +41,7 @@ impl<E: Debug> fmt::Display for IdentityError<E> {
     }
 }
 
-impl<E: Debug> core::error::Error for IdentityError<E> {}
+impl<E: NorFlashError> core::error::Error for IdentityError<E> {}
 
 /// A device's key, and whether it is new.
 #[derive(Debug)]

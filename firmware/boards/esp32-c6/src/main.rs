@@ -51,7 +51,7 @@ async fn main(spawner: Spawner) {
     let (driver, control) = match wifi::start(chip.WIFI, &network) {
         Ok(wifi) => wifi,
         Err(error) => {
-            log::error!("Wi-Fi: {error:?}");
+            log::error!("Wi-Fi: {error}");
             stop("the radio does not start");
         }
     };

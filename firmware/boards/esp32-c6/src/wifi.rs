@@ -37,11 +37,11 @@ pub(crate) async fn stay(mut control: WifiController<'static>, wifi: Wifi) {
     loop {
         match control.connect_async().await {
             Ok(_) => {
-                log::info!("joined {:?}", wifi.name);
+                log::info!("joined {}", wifi.name);
                 let _ = control.wait_for_disconnect_async().await;
-                log::warn!("lost {:?}", wifi.name);
+                log::warn!("lost {}", wifi.name);
             }
-            Err(error) => log::warn!("cannot join {:?}: {error:?}", wifi.name),
+            Err(error) => log::warn!("cannot join {}: {error}", wifi.name),
         }
         Timer::after(PAUSE).await;
     }

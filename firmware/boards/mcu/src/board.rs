@@ -1,8 +1,6 @@
 //! What boards decide alike: how many components, peers and limits, and where
 //! random numbers come from.
 
-use core::fmt::Debug;
-
 use embedded_storage::nor_flash::NorFlash;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore, SeedableRng};
@@ -70,7 +68,7 @@ pub fn boot<F, S, const W: usize>(
     rng: &mut Random,
 ) -> Result<BoardDevice<F, S, W>, StartError<F::Error>>
 where
-    F: NorFlash<Error: Debug>,
+    F: NorFlash,
     S: Services,
 {
     let host = BoardHost::new(services, fork(rng));

@@ -1,8 +1,8 @@
 //! From a flash to a device.
 
-use core::fmt::{self, Debug};
+use core::fmt;
 
-use embedded_storage::nor_flash::NorFlash;
+use embedded_storage::nor_flash::{NorFlash, NorFlashError};
 use rand_core::CryptoRngCore;
 use sealift_core::capsule::{Host, Mapping};
 use sealift_core::{Acceptance, BootError, Config, Device, Grants, Limits, Policy};
@@ -59,7 +59,7 @@ pub enum StartError<E> {
     Boot(BootError<E>),
 }
 
-impl<E: Debug> fmt::Display for StartError<E> {
+impl<E: NorFlashError> fmt::Display for StartError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Address => f.write_str("the device's pages are out of reach"),
@@ -92,7 +92,7 @@ pub fn start<F, R, H, const N: usize, const W: usize, const SESSIONS: usize>(
     host: H,
 ) -> Result<Device<F, R, H, N, W, SESSIONS>, StartError<F::Error>>
 where
-    F: NorFlash<Error: Debug>,
+    F: NorFlash,
     R: CryptoRngCore,
     H: Host,
 {

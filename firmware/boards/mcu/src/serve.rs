@@ -1,10 +1,9 @@
 //! The loop between network and device.
 
-use core::fmt::Debug;
 use core::net::{IpAddr, SocketAddr};
 
 use embassy_futures::yield_now;
-use embassy_net::udp::{PacketMetadata, UdpMetadata, UdpSocket};
+use embassy_net::udp::{PacketMetadata, SendError, UdpMetadata, UdpSocket};
 use embassy_net::{IpEndpoint, Stack};
 use embassy_time::{Instant, with_deadline};
 use embedded_storage::nor_flash::NorFlash;
@@ -55,7 +54,7 @@ pub async fn serve<F, R, H, const N: usize, const W: usize, const SESSIONS: usiz
     stack: Stack<'_>,
     mut alive: impl FnMut(),
 ) where
-    F: NorFlash<Error: Debug>,
+    F: NorFlash,
     R: CryptoRngCore,
     H: Host,
 {
@@ -67,8 +66,8 @@ pub async fn serve<F, R, H, const N: usize, const W: usize, const SESSIONS: usiz
     let mut received_meta = [PacketMetadata::EMPTY; QUEUE];
     let mut sent_meta = [PacketMetadata::EMPTY; QUEUE];
     let mut socket = UdpSocket::new(stack, &mut received_meta, received, &mut sent_meta, sent);
-    if let Err(error) = socket.bind(PORT) {
-        log::error!("cannot listen on port {PORT}: {error:?}");
+    if socket.bind(PORT).is_err() {
+        log::error!("cannot listen on port {PORT}");
         return;
     }
     log::info!("listening on port {PORT}");
@@ -113,10 +112,13 @@ fn peer(from: UdpMetadata) -> SocketAddr {
 
 async fn send(socket: &UdpSocket<'_>, datagram: Option<&[u8]>, to: UdpMetadata) {
     let datagram = datagram.unwrap_or_default();
-    if !datagram.is_empty()
-        && let Err(error) = socket.send_to(datagram, to).await
-    {
-        log::warn!("cannot send to {to}: {error:?}");
+    if datagram.is_empty() {
+        return;
+    }
+    match socket.send_to(datagram, to).await {
+        Ok(()) => {}
+        Err(SendError::NoRoute) => log::warn!("cannot send to {to}: no route"),
+        Err(_) => log::warn!("cannot send {} bytes to {to}", datagram.len()),
     }
 }
 

@@ -5,6 +5,8 @@
 //! It is erased to 0xFF by page, a write only clears bits, and each change is
 //! in the file before the next one starts.
 
+use core::fmt;
+
 use embedded_storage::nor_flash::{
     ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash, check_erase, check_read,
     check_write,
@@ -117,6 +119,17 @@ impl NorFlash for BoardFlash {
             at = at.saturating_add(64);
         }
         self.put(offset, bytes)
+    }
+}
+
+impl fmt::Display for FlashError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(kind) => write!(f, "{kind}"),
+            Self::NotErased => f.write_str("written to without being erased"),
+            Self::File => f.write_str("cannot be read or written"),
+            Self::Length => f.write_str("is not as long as the flash"),
+        }
     }
 }
 

@@ -98,7 +98,7 @@ fn device(rng: &mut Random) -> Result<&'static mut BoardDevice, &'static str> {
     let mut buffer = [0; 512];
     let path = hostfile::argument("flash", &mut buffer).ok_or("no flash=FILE was given")?;
     let flash = BoardFlash::open(path, start::psram(FLASH)).map_err(|error| {
-        log::error!("{path}: {error:?}");
+        log::error!("{path}: {error}");
         "the file of the flash cannot be used"
     })?;
     let plan = Plan {

@@ -5,6 +5,8 @@
 //! A bank either reads as memory or has a command under way, and then it reads
 //! as status everywhere. No method leaves it like that.
 
+use core::fmt;
+
 use embedded_storage::nor_flash::{
     ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash, check_erase, check_read,
     check_write,
@@ -200,6 +202,17 @@ impl NorFlash for BoardFlash {
             }
             Ok(())
         })
+    }
+}
+
+impl fmt::Display for FlashError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(kind) => write!(f, "{kind}"),
+            Self::NotErased => f.write_str("written to without being erased"),
+            Self::Chips(status) => write!(f, "the chips say {status:#x}"),
+            Self::Kind => f.write_str("the chips are of another kind"),
+        }
     }
 }
 

@@ -90,7 +90,7 @@ fn device(rng: &mut Random) -> Result<&'static mut BoardDevice, &'static str> {
     static DEVICE: StaticCell<BoardDevice> = StaticCell::new();
     let bank = Bank::take().ok_or("the flash is in use")?;
     let flash = BoardFlash::open(bank).map_err(|error| {
-        log::error!("flash: {error:?}");
+        log::error!("flash: {error}");
         "the flash is not as it should be"
     })?;
     let plan = Plan {

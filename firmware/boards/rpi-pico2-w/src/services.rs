@@ -71,7 +71,7 @@ pub(crate) async fn measure(mut thermometer: Thermometer) {
         let sample = thermometer.adc.blocking_read(&mut thermometer.channel);
         match sample {
             Ok(sample) => THERMOMETER.says(hundredths(sample)),
-            Err(error) => log::warn!("thermometer: {error:?}"),
+            Err(_) => log::warn!("the thermometer cannot be read"),
         }
         Timer::after_secs(INTERVAL_S).await;
     }

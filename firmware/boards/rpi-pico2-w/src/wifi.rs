@@ -5,7 +5,8 @@ use core::hint::black_box;
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use cyw43::{
-    A4, Aligned, JoinOptions, NetDriver, PowerManagementMode, SpiBus, State, aligned_bytes,
+    A4, Aligned, JoinError, JoinOptions, NetDriver, PowerManagementMode, SpiBus, State,
+    aligned_bytes,
 };
 use cyw43_pio::{DEFAULT_CLOCK_DIVIDER, PioSpi};
 use embassy_futures::select::{Either, select};
@@ -108,11 +109,11 @@ pub(crate) async fn stay(mut control: Control, wifi: Wifi, stack: Stack<'static>
         };
         match control.join(&wifi.name, options).await {
             Ok(()) => {
-                log::info!("joined {:?}", wifi.name);
+                log::info!("joined {}", wifi.name);
                 until_lost(&mut control, stack).await;
-                log::warn!("lost {:?}", wifi.name);
+                log::warn!("lost {}", wifi.name);
             }
-            Err(error) => log::warn!("cannot join {:?}: {error:?}", wifi.name),
+            Err(error) => log::warn!("cannot join {}: {}", wifi.name, cause(&error)),
         }
         Timer::after(PAUSE).await;
     }
@@ -124,5 +125,13 @@ async fn until_lost(control: &mut Control, stack: Stack<'static>) {
     let _ = with_timeout(PAUSE, stack.wait_link_up()).await;
     while let Either::Second(()) = select(stack.wait_link_down(), CHANGED.wait()).await {
         control.gpio_set(LIGHT, LIT.load(Ordering::Relaxed)).await;
+    }
+}
+
+fn cause(error: &JoinError) -> &'static str {
+    match error {
+        JoinError::NetworkNotFound => "it is not there",
+        JoinError::AuthenticationFailure => "it refuses the passphrase",
+        JoinError::JoinFailure(_) => "it does not answer as it should",
     }
 }

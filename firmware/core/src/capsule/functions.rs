@@ -64,15 +64,15 @@ impl Functions {
         let (name, argument) = (words.next().unwrap_or_default(), words.next());
         let function = self.0.iter().find(|(known, _)| known == name);
         let Some((name, parameter)) = function.filter(|_| words.next().is_none()) else {
-            return Err(self.bad(&format!("{line:?} is no call")));
+            return Err(self.bad(&format!("`{line}` is no call")));
         };
         let argument = match (parameter, argument) {
             (None, None) => None,
             (Some(integer), Some(text)) => match integer.parse(text) {
                 Some(value) => Some(value),
-                None => return Err(self.bad(&format!("{text:?} is no {}", integer.name()))),
+                None => return Err(self.bad(&format!("`{text}` is no {}", integer.name()))),
             },
-            _ => return Err(self.bad(&format!("{line:?} is no call"))),
+            _ => return Err(self.bad(&format!("`{line}` is no call"))),
         };
         Ok((name.clone(), argument))
     }

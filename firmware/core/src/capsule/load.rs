@@ -14,9 +14,13 @@
 use core::ptr::NonNull;
 
 use sealift_manifest::{Payload, Verified};
-use wasmtime::component::types::{ComponentFunc, ComponentItem};
 use wasmtime::component::{
-    Component, ComponentExportIndex, ComponentNamedList, Func, Lift, Linker, Lower, TypedFunc,
+    Component, ComponentExportIndex, ComponentNamedList, Lift, Linker, Lower, TypedFunc,
+};
+#[cfg(feature = "jobs")]
+use wasmtime::component::{
+    Func,
+    types::{ComponentFunc, ComponentItem},
 };
 use wasmtime::{AsContextMut, Engine, Result, Store, StoreContextMut};
 
@@ -103,6 +107,7 @@ impl<P: Held> Loaded<P> {
 
     /// Calls `each` with the functions that it exports outside of any
     /// interface.
+    #[cfg(feature = "jobs")]
     pub(super) fn functions(&self, mut each: impl FnMut(&str, &ComponentFunc)) {
         let engine = self.component.engine();
         for (name, export) in self.component.component_type().exports(engine) {
@@ -179,6 +184,7 @@ impl<T: Send + 'static> Running<T> {
 
     /// A function that is exported outside of any interface, and how many
     /// results it has.
+    #[cfg(feature = "jobs")]
     pub(super) fn root_function(&mut self, name: &str) -> Option<(Func, usize)> {
         let function = self.instance?.get_func(&mut self.store, name)?;
         let results = function.ty(&self.store).results().len();

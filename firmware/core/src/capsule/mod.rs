@@ -46,9 +46,11 @@ mod activity;
 mod answer;
 mod artifact;
 mod desk;
+#[cfg(feature = "jobs")]
 mod ephemeral;
 mod errand;
 mod fault;
+#[cfg(feature = "jobs")]
 mod functions;
 mod host;
 mod imports;
@@ -66,6 +68,7 @@ pub use abi::{Accuracy, Category, Label, Reading, Unit};
 pub use activity::{Activity, Progress};
 pub use answer::Answer;
 pub use artifact::{ArtifactBytes, ReadError};
+#[cfg(feature = "jobs")]
 pub use ephemeral::Ephemeral;
 pub use fault::{BadAnswer, Fault, HostTrap, Place, TrapReason};
 pub use host::{Datagram, Host, Unavailable};

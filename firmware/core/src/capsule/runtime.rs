@@ -15,7 +15,7 @@ use super::fault::{Fault, HostTrap, Place, TrapReason};
 use super::imports::{clean, imported, link};
 use super::limits::Limiter;
 use super::load::{Held, Loaded, Running};
-use super::{ArtifactBytes, SLICE, ephemeral, persistent};
+use super::{ArtifactBytes, SLICE, persistent};
 
 /// The least stack that Wasmtime's interpreter can start with, in bytes.
 const MIN_STACK: usize = 512;
@@ -57,7 +57,10 @@ fn load<P: Held>(
     let loaded = Loaded::new(&engine, payload)?;
     match kind {
         Kind::Persistent => persistent::exports(&loaded)?,
-        Kind::Ephemeral => ephemeral::exports(&loaded)?,
+        #[cfg(feature = "jobs")]
+        Kind::Ephemeral => super::ephemeral::exports(&loaded)?,
+        #[cfg(not(feature = "jobs"))]
+        Kind::Ephemeral => return Err(Fault::WrongKind),
     }
     let imported = imported(&loaded, manifest.invoke.grants)?;
     Ok((loaded, imported))
