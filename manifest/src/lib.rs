@@ -86,7 +86,7 @@ pub use envelope::{Scan, scan_head};
 pub use error::{Error, ErrorClass, KeyError};
 pub use invoke::{Grants, InvokeArgs, Kind, MAX_PROFILE};
 pub use key::{Anchor, KeyId, PublicKey};
-pub use manifest::{Delivery, MAX_COMPONENT, Manifest};
+pub use manifest::{Delivery, MAX_COMPONENT, Manifest, is_component};
 pub use verified::{Payload, PayloadCheck, Verified, verify, verify_threshold};
 
 #[cfg(feature = "encode")]

@@ -55,8 +55,9 @@ pub struct Manifest<'a> {
     pub text_digest: Option<[u8; 32]>,
 }
 
-/// Whether this is acceptable as the name of a component.
-pub(crate) fn is_component(name: &[u8]) -> bool {
+/// Whether a component can have this name.
+#[must_use]
+pub fn is_component(name: &[u8]) -> bool {
     (1..=MAX_COMPONENT).contains(&name.len())
         && name
             .iter()

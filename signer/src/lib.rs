@@ -47,7 +47,7 @@ pub use files::{
 pub use identity::{class_id, vendor_id};
 pub use key::{Key, from_public_pem, to_public_pem};
 pub use measure::{Step, payload_without};
-pub use sign::{SignRequest, Signed, is_component, sign};
+pub use sign::{SignRequest, Signed, sign};
 pub use slim::slim;
 pub use translate::{Sizes, Translation, translate};
 pub use trust::{Peer, Translator, TrustRequest, Trusted, sign_trust};

@@ -4,7 +4,7 @@ use sealift_engine::{
     DEFAULT_CLASS_ID, DEFAULT_FUEL, DEFAULT_MEMORY, DEFAULT_STACK, DEFAULT_VENDOR_ID, Target,
 };
 use sealift_manifest::{
-    Grants, InvokeSpec, Kind, MAX_COMPONENT, ManifestSpec, Sign, TRUST, build_envelope,
+    Grants, InvokeSpec, Kind, ManifestSpec, Sign, TRUST, build_envelope, is_component,
 };
 
 use crate::error::{Error, Result};
@@ -143,7 +143,7 @@ pub fn sign(request: &SignRequest<'_>) -> Result<Signed> {
 /// What can be refused before anything is translated.
 fn check(request: &SignRequest<'_>) -> Result<()> {
     let name = request.component;
-    if !is_component(name) {
+    if !is_component(name.as_bytes()) {
         return Err(Error::ComponentName(name.to_owned()));
     }
     if name == TRUST {
@@ -162,15 +162,6 @@ fn check(request: &SignRequest<'_>) -> Result<()> {
         return Err(Error::ZeroLimit("stack"));
     }
     Ok(())
-}
-
-/// Whether a component can have this name.
-#[must_use]
-pub fn is_component(name: &str) -> bool {
-    (1..=MAX_COMPONENT).contains(&name.len())
-        && name
-            .bytes()
-            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
 }
 
 /// What of `all` is not in `some`.

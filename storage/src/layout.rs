@@ -28,8 +28,9 @@ const COUNTER: &str = "";
 /// Components follow one another from `base`, each as journal page 0, journal
 /// page 1, slot A, slot B; behind them, if there is one, the two journal pages
 /// of the counter; and behind that, if there is one, the component of the trust
-/// record, with slots that are only as large as it needs. The layout is part of the stored format: records
-/// written under another layout are not read (see [`crate`]).
+/// record, with slots that are only as large as it needs. The layout is part of
+/// the stored format: records written under another layout are not read (see
+/// [`crate`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout<const N: usize> {
     base: u32,

@@ -12,6 +12,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 
+use crate::fuzzers::Purpose;
 use crate::run::{root, run, say, target};
 use crate::{fuzz, fuzzers, setup};
 
@@ -50,7 +51,7 @@ pub(crate) fn coverage(only: Option<&str>) -> Result<()> {
     }
     let fixtures = fuzz::fixtures()?;
     let compiler = names.iter().any(|name| fuzz::WITH_COMPILER.contains(name));
-    let Some(programs) = fuzzers::build_counting(compiler)? else {
+    let Some(programs) = fuzzers::build(Purpose::Counting, compiler)? else {
         bail!("this needs a nightly compiler: rustup toolchain install nightly");
     };
     let folder = target().join("fuzz/coverage");

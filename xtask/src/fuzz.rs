@@ -12,6 +12,7 @@ use std::sync::Mutex;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::fuzzers::Purpose;
 use crate::run::{cargo, line, root, run, say, target};
 use crate::{build, fuzzers, setup};
 
@@ -107,7 +108,7 @@ pub(crate) fn seeds() -> Result<()> {
 /// # Errors
 ///
 /// Where something was found, or the fuzzers do not build.
-pub(crate) fn fuzz(minutes: u64, only: Option<&str>) -> Result<()> {
+pub(crate) fn fuzz(purpose: Purpose, minutes: u64, only: Option<&str>) -> Result<()> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let jobs: Vec<&str> = match only {
         None => TARGETS.to_vec(),
@@ -130,7 +131,7 @@ pub(crate) fn fuzz(minutes: u64, only: Option<&str>) -> Result<()> {
         true => target().join("fuzz-fixtures"),
         false => fixtures()?,
     };
-    let Some(programs) = fuzzers::build(compiler)? else {
+    let Some(programs) = fuzzers::build(purpose, compiler)? else {
         bail!("fuzzing needs a nightly compiler: rustup toolchain install nightly");
     };
     say(&format!(
@@ -138,6 +139,11 @@ pub(crate) fn fuzz(minutes: u64, only: Option<&str>) -> Result<()> {
         jobs.join(", ")
     ));
     let time = format!("-max_total_time={}", minutes.saturating_mul(60));
+    let mut options = vec![time.as_str()];
+    if purpose == Purpose::Addresses {
+        // What is freed is kept for a while.
+        options.push("-rss_limit_mb=4096");
+    }
     let queue = Mutex::new(jobs.iter().enumerate());
     let results = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
@@ -157,7 +163,7 @@ pub(crate) fn fuzz(minutes: u64, only: Option<&str>) -> Result<()> {
                         corpus: &corpus,
                         log: &log,
                     };
-                    let result = run.start(&[&time]);
+                    let result = run.start(&options);
                     if let Ok(mut results) = results.lock() {
                         results.push((number, *name, result));
                     }
@@ -206,7 +212,7 @@ impl Smoke {
             programs,
             fixtures: fixtures.to_owned(),
         };
-        Ok(fuzzers::build(false)?.map(smoke))
+        Ok(fuzzers::build(Purpose::Fuzzing, false)?.map(smoke))
     }
 
     /// So many inputs of one target, the same each time.

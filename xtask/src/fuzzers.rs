@@ -54,32 +54,47 @@ const COVERAGE: [&str; 5] = [
 /// And for what LLVM calls source-based coverage.
 const COUNTING: [&str; 1] = ["-Cinstrument-coverage"];
 
+/// What the fuzzers are built for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Speed.
+    Fuzzing,
+    /// To write down what they ran, for `coverage`.
+    Counting,
+    /// To see what memory they touch: with AddressSanitizer, in all crates.
+    Addresses,
+}
+
+impl Purpose {
+    /// Builds for addresses share nothing with the others.
+    fn folder(self) -> PathBuf {
+        match self {
+            Self::Fuzzing | Self::Counting => target().join("fuzz"),
+            Self::Addresses => target().join("fuzz-addresses"),
+        }
+    }
+}
+
 /// Builds the fuzzers, those with a compiler in them only if asked; returns the
 /// folder that they are in, or `None` where there is no nightly compiler.
 ///
 /// # Errors
 ///
 /// Where they do not build.
-pub(crate) fn build(compiler: bool) -> Result<Option<PathBuf>> {
-    build_with(compiler, &[])
-}
-
-/// The same, so that they write down what they ran, for `coverage`.
-///
-/// # Errors
-///
-/// As [`build`].
-pub(crate) fn build_counting(compiler: bool) -> Result<Option<PathBuf>> {
-    build_with(compiler, &COUNTING)
-}
-
-fn build_with(compiler: bool, more: &[&str]) -> Result<Option<PathBuf>> {
+pub(crate) fn build(purpose: Purpose, compiler: bool) -> Result<Option<PathBuf>> {
     if sysroot().is_err() {
         return Ok(None);
     }
     say("building the fuzzers");
-    let folder = target().join("fuzz");
+    let folder = purpose.folder();
+    let more: &[&str] = match purpose {
+        Purpose::Counting => &COUNTING,
+        Purpose::Fuzzing | Purpose::Addresses => &[],
+    };
     let mut build = nightly();
+    if purpose == Purpose::Addresses {
+        build.env("RUSTFLAGS", "-Zsanitizer=address");
+    }
     build
         .args(["cargo", "build", "--locked", "--release", "--bins"])
         .args(["--target", HOST, "--target-dir"])

@@ -179,6 +179,8 @@ impl Image {
         // compiler itself; clippy by itself would have to go over all of the rest.
         if build::is_for_tests() {
             build::linted(&mut command);
+            // For debuggers, which have nothing to do here.
+            command.env("CARGO_PROFILE_RELEASE_DEBUG", "false");
         }
         run(&mut command)?;
         let built = self.built().join(self.package);

@@ -47,6 +47,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use testbed::Board;
 
+use crate::fuzzers::Purpose;
 use crate::image::Image;
 
 #[derive(Parser)]
@@ -102,6 +103,9 @@ enum Command {
         /// crates that runs and what it does not
         #[arg(long, conflicts_with = "seeds")]
         coverage: bool,
+        /// With AddressSanitizer, several times slower
+        #[arg(long, conflicts_with_all = ["seeds", "coverage"])]
+        addresses: bool,
         /// Only this target, on all cores
         target: Option<String>,
     },
@@ -173,8 +177,17 @@ fn main() -> ExitCode {
             ..
         } => coverage::coverage(target.as_deref()),
         Command::Fuzz {
-            minutes, target, ..
-        } => fuzz::fuzz(minutes, target.as_deref()),
+            minutes,
+            addresses,
+            target,
+            ..
+        } => {
+            let purpose = match addresses {
+                true => Purpose::Addresses,
+                false => Purpose::Fuzzing,
+            };
+            fuzz::fuzz(purpose, minutes, target.as_deref())
+        }
         Command::SupplyChain => supply::write(),
         Command::Sbom => supply::sbom(),
         Command::Reproducible { names } => reproducible::reproducible(&names),

@@ -1,8 +1,7 @@
 //! `cargo xtask sanitize`: the native device under AddressSanitizer, through the
 //! scenarios that every board goes through.
 //!
-//! The fuzzers are without it, for speed; `cargo fuzz run` has it. So this has
-//! nothing to share with them, and is built in a folder of its own.
+//! The fuzzers are without it, for speed; `cargo xtask fuzz --addresses` has it.
 
 use std::fs;
 use std::path::Path;
@@ -24,6 +23,7 @@ const SCENARIOS: [&str; 4] = ["pipeline", "refused", "contained", "kill"];
 ///
 /// Where the sanitizer finds something, or a scenario fails.
 pub(crate) fn sanitize() -> Result<()> {
+    build::with_tests()?;
     build::everything()?;
     foreign::capsules()?;
     say("building sealift-native with AddressSanitizer");
@@ -44,7 +44,7 @@ pub(crate) fn sanitize() -> Result<()> {
     fs::create_dir_all(&reports).context("cannot make a folder for reports")?;
     say("end-to-end tests, against it");
     let mut tests = cargo();
-    tests
+    build::linted(&mut tests)
         .args(["test", "--locked", "--workspace", "--no-fail-fast"])
         .env(DEVICE, folder.join(HOST).join("release/sealift-native"))
         .env("ASAN_OPTIONS", options(&reports));

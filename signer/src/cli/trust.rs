@@ -130,7 +130,8 @@ fn translator(text: &str) -> std::result::Result<(PathBuf, Vec<String>), String>
         return Ok((text.into(), Vec::new()));
     };
     let names: Vec<String> = names.split(',').map(str::to_owned).collect();
-    match names.iter().all(|name| signer::is_component(name)) {
+    let is_component = |name: &String| sealift_manifest::is_component(name.as_bytes());
+    match names.iter().all(is_component) {
         true => Ok((path.into(), names)),
         false => Err("a component is 1 to 16 lower-case letters, digits and hyphens".into()),
     }
