@@ -153,9 +153,6 @@ pub(crate) fn for_ariel() -> Result<()> {
         emulator: None,
     };
     let mut command = shared.command(&folder(), &[])?;
-    // So that its dependency syn has the features that it has for images: with
-    // others, Wasmtime would be compiled once more.
-    command.args(["--package", "cortex-m-rt-macros"]);
     run(for_tests(&mut command))
 }
 
