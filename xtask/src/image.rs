@@ -153,10 +153,14 @@ pub(crate) fn for_ariel() -> Result<()> {
         emulator: None,
     };
     let mut command = shared.command(&folder(), &[])?;
-    // So that its dependency syn has the features that it has for images: with
-    // others, Wasmtime would be compiled once more.
-    command.args(["--package", "cortex-m-rt-macros"]);
-    run(build::linted(&mut command))
+    run(for_tests(&mut command))
+}
+
+/// What is different in a run of all tests: clippy looks at our crates, and there is
+/// nothing in an image for debuggers, which have nothing to do here. All that is built
+/// there goes through this, so that what it shares is built once.
+fn for_tests(command: &mut Command) -> &mut Command {
+    build::linted(command).env("CARGO_PROFILE_RELEASE_DEBUG", "false")
 }
 
 impl Image {
@@ -178,9 +182,7 @@ impl Image {
         // Of an image that is shipped, the board's own crates are compiled by the
         // compiler itself; clippy by itself would have to go over all of the rest.
         if build::is_for_tests() {
-            build::linted(&mut command);
-            // For debuggers, which have nothing to do here.
-            command.env("CARGO_PROFILE_RELEASE_DEBUG", "false");
+            for_tests(&mut command);
         }
         run(&mut command)?;
         let built = self.built().join(self.package);
@@ -212,7 +214,7 @@ impl Image {
         for program in [DEVICE, LOOPS] {
             let mut command = package.compile("rustc", &folder(), &[])?;
             let command = command.args(["--bin", program, "--", "-Zno-codegen"]);
-            run(build::linted(command))?;
+            run(for_tests(command))?;
         }
         Ok(())
     }

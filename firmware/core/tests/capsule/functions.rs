@@ -79,7 +79,7 @@ fn integers_keep_their_size_and_their_sign() {
             );
         }
         let fault = run(&same, "f 18446744073709551616").unwrap_err();
-        let text = format!("\"18446744073709551616\" is no {ty}; calls, one a line, are f {ty}");
+        let text = format!("`18446744073709551616` is no {ty}; calls, one a line, are f {ty}");
         assert_eq!(fault, Fault::BadInput(text));
     }
 }
