@@ -227,9 +227,26 @@ fn smoke(fixtures: &Path, count: &mut Count) {
         count.passed -= 1;
         count.skipped += 1 + fuzz::SMOKE.len();
     }
-    if let Some(smoke) = smoke {
-        for (name, inputs) in fuzz::SMOKE {
-            count.check(&format!("fuzzing: {name}"), || smoke.run(name, inputs));
+    let Some(smoke) = smoke else {
+        return;
+    };
+    // Two at a time: each keeps one core busy.
+    let (some, others) = fuzz::SMOKE.split_at(fuzz::SMOKE.len() / 2);
+    let run = |targets: &[(&str, u32)]| {
+        let mut count = Count::default();
+        for (name, inputs) in targets {
+            count.check(&format!("fuzzing: {name}"), || smoke.run(name, *inputs));
+        }
+        count
+    };
+    let counts = thread::scope(|scope| {
+        let others = scope.spawn(|| run(others));
+        [Ok(run(some)), others.join()]
+    });
+    for counted in counts {
+        match counted {
+            Ok(counted) => count.add(&counted),
+            Err(_) => count.failed += 1,
         }
     }
 }
