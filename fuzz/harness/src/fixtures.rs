@@ -33,6 +33,8 @@ pub(crate) struct Fixtures {
     pub(crate) active: Option<Vec<u8>>,
     /// That of a capsule that makes host calls as it is told.
     pub(crate) hostcalls: Option<Vec<u8>>,
+    /// That of one that runs once and exports plain functions.
+    pub(crate) functions: Option<Vec<u8>>,
     /// Those of two that say which they are, and of one that does not start.
     pub(crate) versions: Option<[Vec<u8>; 3]>,
 }
@@ -58,6 +60,7 @@ impl Fixtures {
             bodies: promises(),
             active: None,
             hostcalls: None,
+            functions: None,
             versions: None,
         };
         if let Some(folder) = std::env::var_os(FOLDER) {
@@ -78,6 +81,7 @@ impl Fixtures {
         self.trust.push(PublicKey::from_bytes(&key).unwrap());
         self.active = Some(file("active.suit"));
         self.hostcalls = Some(file("hostcalls.suit"));
+        self.functions = Some(file("eval-ephemeral.suit"));
         self.versions = Some(["active.suit", "next.suit", "fails.suit"].map(&file));
         for (name, code, path) in FILES {
             let mut bytes = file(name);

@@ -149,7 +149,7 @@ pub(crate) fn datagram() -> Seeds {
 
 pub(crate) fn inner() -> Seeds {
     use peer::{
-        BLOCK, BLOCKS, CONTROL, FIRE, OF_APP, OF_OP, REBOOT, WAIT, WITH_OUTER, WITHOUT_ACK,
+        BLOCK, BLOCKS, CALLS, CONTROL, FIRE, OF_APP, OF_OP, REBOOT, WAIT, WITH_OUTER, WITHOUT_ACK,
     };
 
     let mut seeds = Vec::new();
@@ -286,6 +286,20 @@ pub(crate) fn inner() -> Seeds {
             Step::new(BLOCKS, 0, &[8, 15, 99]),
         ],
     );
+    for (n, input) in [
+        "fibonacci 10\n\nfibonacci 47",
+        "fibonacci 4294967295",
+        "fibonacci",
+        "walk 1",
+        "",
+        "\u{0}",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let calls = Step::new(CALLS, 0, input.as_bytes());
+        one(&mut seeds, &format!("calls-{n}"), 1, vec![calls]);
+    }
     // Several at a time, some not confirmable, and a second deployer in between.
     let fire = |arg, code, path| Step::new(FIRE, arg, &request(code, path));
     one(

@@ -24,7 +24,7 @@ pub struct Trace {
     /// everybody takes.
     pub alike: usize,
     /// Whether it came to what the target is for: a manifest that was taken, a power
-    /// cut, a host call that was done.
+    /// cut, a host call that was done, a plain function that returned.
     pub reached: bool,
 }
 

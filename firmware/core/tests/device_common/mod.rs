@@ -1,6 +1,7 @@
 //! A whole device in memory: mock flash, real EDHOC and OSCORE, real capsules.
 #![allow(
     dead_code,
+    unused_imports,
     reason = "each test file is a crate of its own and uses a part of this"
 )]
 #![allow(
@@ -11,24 +12,29 @@
 #[path = "../capsule_common/mod.rs"]
 pub(crate) mod capsules;
 
-use std::cell::{Cell, RefCell};
+mod flash;
+mod lines;
+mod session;
+mod signed;
+
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::ops::Range;
-use std::rc::Rc;
 
-use ed25519_compact::{KeyPair, Seed};
-use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
+use ed25519_compact::KeyPair;
 use rand_core::OsRng;
 use sealift_core::{Acceptance, Config, Device, Keys, Limits, Policy, Roles, Step};
-use sealift_manifest::{Grants, InvokeSpec, Kind, ManifestSpec, PublicKey, Sign, build_envelope};
-use sealift_oscore::coap::{BlockOption, Code, Header, Kind as Type, Message, Writer, number};
-use sealift_oscore::{ClientContext, ClientHandshake, Identity, MAX_DATAGRAM, client};
+use sealift_manifest::{Grants, PublicKey};
+use sealift_oscore::coap::{BlockOption, Code, Header, Kind as Type, Message, number};
+use sealift_oscore::{ClientHandshake, Identity, MAX_DATAGRAM, client};
 use sealift_storage::Layout;
-use sealift_storage::sim::{MockError, MockFlash};
-use sealift_wire::{ComponentStatus, Refusal};
+use sealift_wire::ComponentStatus;
 
 use capsules::{Board, Capsule};
+
+pub(crate) use flash::{Flash, Flip};
+pub(crate) use lines::logged;
+pub(crate) use session::{Answer, Session, clone_of};
+pub(crate) use signed::{answering, detached, echo, envelope, respecified};
 
 pub(crate) const PAGE: usize = 1024;
 pub(crate) const WORD: usize = 4;
@@ -44,103 +50,7 @@ pub(crate) const LAYOUT: Layout<2> = Layout::new(0, SLOT_PAGES, ["vm1", "vm2"])
     .with_counter()
     .with_trust();
 
-/// Flash that the test can still reach while the device has it.
-#[derive(Clone)]
-pub(crate) struct Flash(
-    pub(crate) Rc<RefCell<MockFlash<WORD, PAGE>>>,
-    /// Good reads before one that fails.
-    pub(crate) Rc<Cell<Option<u32>>>,
-    /// A bit that changes.
-    pub(crate) Rc<Cell<Option<Flip>>>,
-);
-
-/// A bit of the flash that changes once its byte was read so many times.
-#[derive(Clone, Copy)]
-pub(crate) struct Flip {
-    pub(crate) at: usize,
-    pub(crate) bit: u8,
-    pub(crate) reads: u32,
-}
-
-impl Flash {
-    /// Notes that these bytes are about to be read.
-    fn before_read(&self, range: Range<usize>) {
-        let Some(flip) = self.2.get().filter(|flip| range.contains(&flip.at)) else {
-            return;
-        };
-        let left = flip.reads.checked_sub(1);
-        self.2.set(left.map(|reads| Flip { reads, ..flip }));
-        if left.is_none() {
-            self.0.borrow_mut().bytes_mut()[flip.at] ^= 1 << flip.bit;
-        }
-    }
-}
-
-impl ErrorType for Flash {
-    type Error = MockError;
-}
-
-impl ReadNorFlash for Flash {
-    const READ_SIZE: usize = MockFlash::<WORD, PAGE>::READ_SIZE;
-
-    fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), MockError> {
-        match self.1.get() {
-            Some(0) => {
-                self.1.set(None);
-                return Err(MockError::Glitch);
-            }
-            left => self.1.set(left.map(|left| left - 1)),
-        }
-        let start = offset as usize;
-        self.before_read(start..start + bytes.len());
-        self.0.borrow_mut().read(offset, bytes)
-    }
-
-    fn capacity(&self) -> usize {
-        self.0.borrow().capacity()
-    }
-}
-
-impl NorFlash for Flash {
-    const WRITE_SIZE: usize = WORD;
-    const ERASE_SIZE: usize = PAGE;
-
-    fn erase(&mut self, from: u32, to: u32) -> Result<(), MockError> {
-        self.0.borrow_mut().erase(from, to)
-    }
-
-    fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), MockError> {
-        self.0.borrow_mut().write(offset, bytes)
-    }
-}
-
 pub(crate) type TestDevice = Device<Flash, OsRng, Board, 2, WORD, 4>;
-
-thread_local! {
-    static LOGGED: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
-}
-
-/// What the devices of this test have logged.
-pub(crate) fn logged() -> Vec<String> {
-    LOGGED.with_borrow(Clone::clone)
-}
-
-/// Keeps the device's log, and shows it where a test fails.
-struct Log;
-
-impl log::Log for Log {
-    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
-        true
-    }
-
-    fn log(&self, record: &log::Record<'_>) {
-        let line = record.args().to_string();
-        println!("{}: {line}", record.level());
-        LOGGED.with_borrow_mut(|lines| lines.push(line));
-    }
-
-    fn flush(&self) {}
-}
 
 /// A device, and who talks to it.
 pub(crate) struct Rig {
@@ -164,123 +74,11 @@ pub(crate) struct Rig {
     others: VecDeque<(SocketAddr, Vec<u8>)>,
 }
 
-/// A peer with a security context.
-pub(crate) struct Session {
-    pub(crate) context: ClientContext,
-    pub(crate) from: SocketAddr,
-    pub(crate) mid: u16,
-}
-
-/// What came back.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Answer {
-    pub(crate) code: Code,
-    pub(crate) payload: Vec<u8>,
-    pub(crate) block1: Option<BlockOption>,
-    pub(crate) block2: Option<BlockOption>,
-    /// All options.
-    pub(crate) options: Vec<(u16, Vec<u8>)>,
-}
-
-impl Answer {
-    /// The value of an option.
-    pub(crate) fn option(&self, number: u16) -> Option<&[u8]> {
-        let mut options = self.options.iter();
-        Some(&options.find(|(known, _)| *known == number)?.1)
-    }
-
-    pub(crate) fn is(&self, refusal: Refusal) -> bool {
-        self.code.0 == refusal.code() && self.payload == refusal.to_string().into_bytes()
-    }
-}
-
-/// A FAKE key. Everybody can make signatures with it.
-fn fake_key() -> KeyPair {
-    KeyPair::from_seed(Seed::new([1; 32]))
-}
-
-/// The envelope of a capsule, with its payload inside, and changes to what is
-/// signed.
-pub(crate) fn envelope(
-    capsule: &Capsule,
-    sequence: u64,
-    change: impl FnOnce(&mut ManifestSpec),
-) -> Vec<u8> {
-    sign(capsule, sequence, change, Some(&capsule.artifact))
-}
-
-/// The same without the payload.
-pub(crate) fn detached(
-    capsule: &Capsule,
-    sequence: u64,
-    change: impl FnOnce(&mut ManifestSpec),
-) -> Vec<u8> {
-    sign(capsule, sequence, change, None)
-}
-
-fn sign(
-    capsule: &Capsule,
-    sequence: u64,
-    change: impl FnOnce(&mut ManifestSpec),
-    payload: Option<&[u8]>,
-) -> Vec<u8> {
-    let spec = respecified(capsule, sequence, change);
-    let key = fake_key();
-    build_envelope(&spec, &[&key as &dyn Sign], payload, None).unwrap()
-}
-
-/// The manifest of a capsule, with changes.
-pub(crate) fn respecified(
-    capsule: &Capsule,
-    sequence: u64,
-    change: impl FnOnce(&mut ManifestSpec),
-) -> ManifestSpec {
-    let mut spec = ManifestSpec {
-        sequence_number: sequence,
-        component: "vm1".into(),
-        vendor_id: sealift_engine::DEFAULT_VENDOR_ID,
-        class_id: sealift_engine::DEFAULT_CLASS_ID,
-        payload_digest: [0; 32],
-        payload_size: 0,
-        invoke: InvokeSpec {
-            profile: sealift_engine::HOST.profile().into(),
-            fuel: 1_000_000,
-            memory: 1 << 16,
-            stack: capsule.stack,
-            grants: capsule.grants,
-            kind: capsule.kind,
-            floor: 0,
-            source_digest: [0; 32],
-            signatures: 1,
-        },
-    };
-    spec.set_payload(&capsule.artifact).unwrap();
-    change(&mut spec);
-    spec
-}
-
-/// The same identity again.
-pub(crate) fn clone_of(identity: &Identity) -> Identity {
-    Identity::new(identity.private_key(), identity.credential().clone()).unwrap()
-}
-
-/// A persistent capsule that answers with this text.
-pub(crate) fn answering(text: &str) -> Capsule {
-    capsules::persistent(capsules::Parts {
-        answer: &format!("\\ff{text}"),
-        ..capsules::Parts::default()
-    })
-}
-
 impl Rig {
     pub(crate) fn new() -> Self {
-        // Already set by another test of the same process, if it fails.
-        if log::set_logger(&Log).is_ok() {
-            log::set_max_level(log::LevelFilter::Info);
-        }
+        lines::keep();
         let pages = LAYOUT.size(PAGE as u32).unwrap() as usize / PAGE;
-        let flash = MockFlash::new(pages);
-        let flash = Flash(Rc::new(RefCell::new(flash)), Rc::default(), Rc::default());
+        let flash = Flash::new(pages);
         let identity = Identity::generate("device", &mut OsRng).unwrap();
         let op = Identity::generate("op", &mut OsRng).unwrap();
         let app = Identity::generate("app", &mut OsRng).unwrap();
@@ -566,54 +364,6 @@ impl Rig {
     }
 }
 
-impl Session {
-    /// A protected datagram.
-    pub(crate) fn protect(
-        &mut self,
-        code: Code,
-        build: impl FnOnce(&mut Writer<'_>) -> Result<(), sealift_oscore::coap::Error>,
-    ) -> (Vec<u8>, sealift_oscore::protect::Sent) {
-        self.mid += 1;
-        let header = Header {
-            kind: Type::Confirmable,
-            mid: self.mid,
-            token: &self.mid.to_be_bytes(),
-        };
-        let mut datagram = [0; MAX_DATAGRAM];
-        let (length, sent) = self
-            .context
-            .protect(header, code, build, &mut datagram)
-            .unwrap();
-        (datagram[..length].to_vec(), sent)
-    }
-
-    /// The answer in a protected datagram; `None` where it is not protected.
-    pub(crate) fn unprotect(
-        &self,
-        sent: &sealift_oscore::protect::Sent,
-        response: &[u8],
-    ) -> Option<Answer> {
-        let message = Message::parse(response).ok()?;
-        let mut scratch = [0; MAX_DATAGRAM];
-        let inner = self.context.unprotect(sent, &message, &mut scratch).ok()?;
-        Some(Answer {
-            code: inner.code,
-            payload: inner.payload.to_vec(),
-            block1: inner.block1().unwrap(),
-            block2: inner.block2().unwrap(),
-            options: inner
-                .options
-                .clone()
-                .map(|option| (option.number, option.value.to_vec()))
-                .collect(),
-        })
-    }
-
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.from
-    }
-}
-
 /// What a board has.
 #[derive(Clone, Copy)]
 pub(crate) struct Means {
@@ -672,20 +422,4 @@ fn boot(
         Ok(device) => device,
         Err(error) => panic!("{error}"),
     }
-}
-
-/// A capsule of the kind that runs once, which hands its input back.
-pub(crate) fn echo() -> Capsule {
-    let core = r#"(module
-        (memory (export "memory") 1)
-        (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) i32.const 4096)
-        (func (export "sealift:capsule/job@0.1.0#run") (param $at i32) (param $len i32) (result i32)
-            (i32.store8 (i32.const 0) (i32.const 0))
-            (i32.store (i32.const 4) (local.get $at))
-            (i32.store (i32.const 8) (local.get $len))
-            i32.const 0))"#;
-    Capsule::of_component(
-        &capsules::component(core, "ephemeral", None),
-        Kind::Ephemeral,
-    )
 }

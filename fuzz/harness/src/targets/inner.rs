@@ -4,6 +4,7 @@
 use sealift_oscore::coap::{Code, Inner, Kind, Writer, number};
 
 use super::time;
+use crate::fixtures::Body;
 use crate::rig::{APP, OP, Present, Reply, Rig, SECOND, is_part, request};
 use crate::script::{Script, Step, patch};
 use crate::trace::Trace;
@@ -20,6 +21,8 @@ pub(crate) const REBOOT: u8 = 7;
 pub(crate) const CONTROL: u8 = 8;
 /// Asks and does not wait for the answer.
 pub(crate) const FIRE: u8 = 9;
+/// Runs plain functions once, with what the step says as their input.
+pub(crate) const CALLS: u8 = 10;
 
 /// What a deployer does with a capsule that is there.
 pub(crate) const CONTROLS: [(Code, &str); 6] = [
@@ -58,7 +61,7 @@ pub(super) fn run(script: &Script) -> Trace {
 
 fn act(rig: &mut Rig, step: &Step) {
     let who = [OP, APP, SECOND][usize::from(step.arg % 3)];
-    match step.op % 10 {
+    match step.op % 11 {
         OF_OP => ask(rig, OP, Kind::Confirmable, &step.data, |_| {}),
         OF_APP => ask(rig, APP, Kind::Confirmable, &step.data, |_| {}),
         WITHOUT_ACK => ask(rig, who, Kind::NonConfirmable, &step.data, |_| {}),
@@ -113,6 +116,21 @@ fn act(rig: &mut Rig, step: &Step) {
                 _ => Kind::NonConfirmable,
             };
             rig.fire(who, kind, cut(&step.data), |_| {});
+        }
+        CALLS => {
+            let Some(envelope) = &rig.world.fixtures.functions else {
+                return;
+            };
+            let job = Body {
+                code: Code::POST,
+                path: &["vm-run"],
+                bytes: [envelope, &step.data[..]].concat(),
+            };
+            let reply = rig.send(OP, &job, 0..64);
+            let Reply::Protected(inner) = reply else {
+                panic!("{reply:?}");
+            };
+            rig.trace.reached |= inner.first().is_some_and(|code| code >> 5 == 2);
         }
         _ => {
             let (code, path) = CONTROLS[usize::from(step.arg) % CONTROLS.len()];
