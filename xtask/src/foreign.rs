@@ -6,13 +6,12 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use crate::build::{out, wasm, work};
+use crate::build::{self, out, wasm, work};
 use crate::run::{cargo, root, run, say};
 use crate::setup;
 
-/// Cargo's flags for what is compiled to Wasm, and for what is not.
+/// Cargo's flags for what is compiled to Wasm.
 pub(crate) const CAPSULES: [&str; 4] = ["--locked", "--workspace", "--exclude", BINDINGS];
-pub(crate) const TOOLS: [&str; 3] = ["--locked", "--package", BINDINGS];
 
 /// The generator of C bindings.
 const BINDINGS: &str = "c-bindings";
@@ -71,16 +70,18 @@ pub(crate) fn capsules() -> Result<()> {
 }
 
 fn c_thermometer() -> Result<()> {
-    let build = work().join("c");
-    run(cargo()
-        .arg("run")
-        .args(TOOLS)
-        .arg("--target-dir")
+    let made = work().join("c");
+    let mut bindings = cargo();
+    if build::is_for_tests() {
+        build::linted(&mut bindings);
+    }
+    run(bindings
+        .args(["run", "--locked", "--package", BINDINGS, "--target-dir"])
         .arg(work())
         .arg("--")
         .arg(root().join("capsules/wit"))
         .arg(WORLD)
-        .arg(&build)
+        .arg(&made)
         .current_dir(folder()))?;
     let sources = folder().join("c");
     let mut link = Command::new(linker()?);
@@ -88,15 +89,15 @@ fn c_thermometer() -> Result<()> {
     for source in [
         sources.join("libc/libc.c"),
         sources.join("thermometer/thermometer.c"),
-        build.join(WORLD).with_extension("c"),
+        made.join(WORLD).with_extension("c"),
     ] {
-        let object = build.join(object(&source));
+        let object = made.join(object(&source));
         run(Command::new("clang")
             .args(CLANG)
             .arg("-I")
             .arg(sources.join("libc"))
             .arg("-I")
-            .arg(&build)
+            .arg(&made)
             .arg("-c")
             .arg(&source)
             .arg("-o")
@@ -104,7 +105,7 @@ fn c_thermometer() -> Result<()> {
         link.arg(object);
     }
     // What it is a component of, as a section.
-    link.arg(build.join(format!("{WORLD}_component_type.o")));
+    link.arg(made.join(format!("{WORLD}_component_type.o")));
     run(link.arg("-o").arg(out()?.join("c-thermometer.wasm")))
 }
 

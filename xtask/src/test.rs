@@ -96,12 +96,12 @@ fn runs(tests: &mut Command, images: Receiver<Board>, count: &mut Count) -> Resu
     say("tests");
     count.tests(tests)?;
     say("tests of the capsules' logic, on this machine");
-    count.tests(
-        cargo()
-            .args(["test", "--locked", "--no-fail-fast", "--target-dir"])
-            .arg(build::work())
-            .current_dir(root().join("capsules")),
-    )?;
+    let mut logic = cargo();
+    build::linted(&mut logic)
+        .args(["test", "--locked", "--no-fail-fast", "--target-dir"])
+        .arg(build::work())
+        .current_dir(root().join("capsules"));
+    count.tests(&mut logic)?;
     count.check("the demo", || demo::run(Board::Native));
     for board in images {
         on_board(board, count)?;
@@ -143,7 +143,8 @@ fn builds(built: Sender<Board>, fixtures: &Path) -> Count {
     count
 }
 
-/// Clippy on what is in workspaces of their own and is no image.
+/// Clippy on what is in workspaces of their own, is no image, and is compiled by the
+/// compiler itself.
 fn clippy() -> Result<()> {
     let workspace = |folder: PathBuf, work: PathBuf, options: &[&str]| {
         run(cargo()
@@ -154,21 +155,18 @@ fn clippy() -> Result<()> {
             .args(["--", "-D", "warnings"])
             .current_dir(folder))
     };
-    let capsules = root().join("capsules");
     let wasm = ["--release", "--target", setup::WASM];
     workspace(smith(), target().join("smith"), &["--locked"])?;
     workspace(
-        capsules.clone(),
+        root().join("capsules"),
         build::work(),
         &[&["--locked"], &wasm[..]].concat(),
     )?;
-    workspace(capsules, build::work(), &["--locked", "--all-targets"])?;
     workspace(
         foreign::folder(),
         build::work(),
         &[&wasm[..], &foreign::CAPSULES].concat(),
-    )?;
-    workspace(foreign::folder(), build::work(), &foreign::TOOLS)
+    )
 }
 
 /// The scenarios that every board goes through: the native board's tests of
