@@ -8,6 +8,15 @@
 //! 3. start a [`network`], and [`serve`] the device on a UDP socket, for ever.
 
 #![no_std]
+#![warn(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::unreachable,
+    clippy::todo
+)]
 
 extern crate alloc;
 

@@ -168,7 +168,7 @@ impl TxToken for Sending {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, length: usize, write: F) -> R {
         let mut frame = [0; FRAME];
         let length = length.min(FRAME);
-        let frame = &mut frame[..length];
+        let frame = frame.get_mut(..length).unwrap_or_default();
         let result = write(frame);
         let bytes = u32::try_from(length).unwrap_or(0);
         while Ethernet.read(TX_FIFO_INF) & 0xffff < bytes + OVERHEAD {}
