@@ -116,11 +116,11 @@ impl Rig {
     }
 
     /// Sends a body in blocks until the device says something else than to go
-    /// on; its last answer.
+    /// on; its last answer. An empty one has one block.
     pub(crate) fn send(&mut self, who: usize, body: &Body, blocks: core::ops::Range<u32>) -> Reply {
         let mut last = Reply::None;
         for num in blocks {
-            if num as usize * 1024 >= body.bytes.len() {
+            if num > 0 && num as usize * 1024 >= body.bytes.len() {
                 break;
             }
             let plaintext = Self::block(body, num, 6);
