@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use crate::build::{self, out, wasm, work};
+use crate::build::{is_for_tests, linted, out, wasm, work};
 use crate::run::{cargo, root, run, say};
 use crate::setup;
 
@@ -70,10 +70,10 @@ pub(crate) fn capsules() -> Result<()> {
 }
 
 fn c_thermometer() -> Result<()> {
-    let made = work().join("c");
+    let build = work().join("c");
     let mut bindings = cargo();
-    if build::is_for_tests() {
-        build::linted(&mut bindings);
+    if is_for_tests() {
+        linted(&mut bindings);
     }
     run(bindings
         .args(["run", "--locked", "--package", BINDINGS, "--target-dir"])
@@ -81,7 +81,7 @@ fn c_thermometer() -> Result<()> {
         .arg("--")
         .arg(root().join("capsules/wit"))
         .arg(WORLD)
-        .arg(&made)
+        .arg(&build)
         .current_dir(folder()))?;
     let sources = folder().join("c");
     let mut link = Command::new(linker()?);
@@ -89,15 +89,15 @@ fn c_thermometer() -> Result<()> {
     for source in [
         sources.join("libc/libc.c"),
         sources.join("thermometer/thermometer.c"),
-        made.join(WORLD).with_extension("c"),
+        build.join(WORLD).with_extension("c"),
     ] {
-        let object = made.join(object(&source));
+        let object = build.join(object(&source));
         run(Command::new("clang")
             .args(CLANG)
             .arg("-I")
             .arg(sources.join("libc"))
             .arg("-I")
-            .arg(&made)
+            .arg(&build)
             .arg("-c")
             .arg(&source)
             .arg("-o")
@@ -105,7 +105,7 @@ fn c_thermometer() -> Result<()> {
         link.arg(object);
     }
     // What it is a component of, as a section.
-    link.arg(made.join(format!("{WORLD}_component_type.o")));
+    link.arg(build.join(format!("{WORLD}_component_type.o")));
     run(link.arg("-o").arg(out()?.join("c-thermometer.wasm")))
 }
 
