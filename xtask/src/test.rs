@@ -45,11 +45,11 @@ pub(crate) fn test() -> Result<()> {
     }
     let (built, images) = mpsc::channel();
     thread::scope(|scope| {
-        let builds = scope.spawn(|| builds(built, &fixtures));
-        let result = runs(&mut tests, images, &mut count);
+        let builds = scope.spawn(|| builds(built));
+        let result = runs(&mut tests, images, &fixtures, &mut count);
         match builds.join() {
             Ok(builds) => count.add(&builds),
-            Err(_) => bail!("building images and fuzzers came to no end"),
+            Err(_) => bail!("building images came to no end"),
         }
         result
     })?;
@@ -123,8 +123,14 @@ fn dependencies(deny: &Path, count: &mut Count) {
     }
 }
 
-/// The one line of work: tests, the demo, and the boards whose images come.
-fn runs(tests: &mut Command, images: Receiver<Board>, count: &mut Count) -> Result<()> {
+/// The one line of work: tests, the demo, the boards whose images come, and the
+/// fuzzers.
+fn runs(
+    tests: &mut Command,
+    images: Receiver<Board>,
+    fixtures: &Path,
+    count: &mut Count,
+) -> Result<()> {
     say("tests");
     count.tests(tests)?;
     say("tests of the capsules' logic, on this machine");
@@ -138,12 +144,14 @@ fn runs(tests: &mut Command, images: Receiver<Board>, count: &mut Count) -> Resu
     for board in images {
         on_board(board, count)?;
     }
+    count.check("clippy, outside of the workspace", clippy);
+    smoke(fixtures, count);
     Ok(())
 }
 
-/// The other: what is linked for a minute on one core, and the fuzzers. Says which
-/// boards can be driven.
-fn builds(built: Sender<Board>, fixtures: &Path) -> Count {
+/// The other: what is linked for a minute on one core. Says which boards can be
+/// driven.
+fn builds(built: Sender<Board>) -> Count {
     let mut count = Count::default();
     let emulated = [Board::CortexM, Board::Riscv];
     let emulated = emulated.map(|board| image::of(board).map(|image| (board, image)));
@@ -170,8 +178,6 @@ fn builds(built: Sender<Board>, fixtures: &Path) -> Count {
         "what the Ariel OS application has of the boards",
         image::for_ariel,
     );
-    count.check("clippy, outside of the workspace", clippy);
-    smoke(fixtures, &mut count);
     count
 }
 
