@@ -112,7 +112,9 @@ fn suit_validator_differs(refused: Option<Error>, envelope: &[u8]) -> bool {
 
 /// The same for dress-up, which compares the digest of a payload and not its size.
 fn dress_up_differs(refused: Option<Error>, envelope: &[u8]) -> bool {
-    refused.is_some_and(|error| error == Error::PayloadSize || differs(error, envelope))
+    refused.is_some_and(|error| {
+        matches!(error, Error::PayloadSize | Error::IntegratedSize) || differs(error, envelope)
+    })
 }
 
 /// What both of them take: what is outside of our profile, any text, and one good
