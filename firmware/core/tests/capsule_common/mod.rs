@@ -287,7 +287,7 @@ impl Running {
 }
 
 /// A FAKE key. Everybody can make signatures with it.
-fn fake_key() -> KeyPair {
+pub(crate) fn fake_key() -> KeyPair {
     KeyPair::from_seed(Seed::new([1; 32]))
 }
 

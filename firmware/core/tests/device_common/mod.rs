@@ -29,8 +29,7 @@ use sealift_oscore::{ClientHandshake, Identity, MAX_DATAGRAM, client};
 use sealift_storage::Layout;
 use sealift_wire::ComponentStatus;
 
-use capsules::{Board, Capsule};
-use signed::fake_key;
+use capsules::{Board, Capsule, fake_key};
 
 pub(crate) use flash::{Flash, Flip};
 pub(crate) use lines::logged;

@@ -1,14 +1,8 @@
 //! Capsules, signed with a FAKE key.
 
-use ed25519_compact::{KeyPair, Seed};
 use sealift_manifest::{InvokeSpec, Kind, ManifestSpec, Sign, build_envelope};
 
-use super::capsules::{self, Capsule};
-
-/// A FAKE key. Everybody can make signatures with it.
-pub(super) fn fake_key() -> KeyPair {
-    KeyPair::from_seed(Seed::new([1; 32]))
-}
+use super::capsules::{self, Capsule, fake_key};
 
 /// The envelope of a capsule, with its payload inside, and changes to what is
 /// signed.
