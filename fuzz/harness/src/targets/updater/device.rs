@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rand_core::RngCore as _;
 use sealift_oscore::coap::{self, BlockOption, Code, Header, Inner, Kind, Message, Writer, number};
 use sealift_oscore::context::SecurityContext;
 use sealift_oscore::edhoc::{ConnId, Responder};
@@ -60,6 +61,10 @@ pub(super) struct Far(Rc<RefCell<Device>>);
 /// A device that says what it is told to.
 pub(super) struct Device {
     now: Duration,
+    /// Where the client's random numbers come from, and so the keys of its sessions:
+    /// another place for each input. If inputs shared keys, what one had the device say
+    /// would be authentic in another, whose step just sends those bytes.
+    seed: u64,
     pub(super) flags: u8,
     steps: Vec<Step>,
     next: usize,
@@ -103,8 +108,10 @@ struct Made {
 
 impl Far {
     pub(super) fn new(script: &Script) -> Self {
+        let mix = |seed: u64, byte: u8| Rng::new(seed ^ u64::from(byte)).next_u64();
         Self(Rc::new(RefCell::new(Device {
             now: Duration::ZERO,
+            seed: script.encode().into_iter().fold(0, mix),
             flags: script.flags,
             steps: script.steps.clone(),
             next: 0,
@@ -142,7 +149,7 @@ impl Transport for Far {
     fn rng(&mut self) -> Rng {
         // Another one each time, and the same for the same input.
         let device = self.0.borrow();
-        Rng::new(1000 + (device.exchanges * 64 + device.sent) as u64)
+        Rng::new(device.seed ^ (device.exchanges * 64 + device.sent) as u64)
     }
 
     fn device(&self) -> &'static str {
