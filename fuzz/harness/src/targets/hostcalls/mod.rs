@@ -8,7 +8,7 @@
 mod board;
 mod seeds;
 
-use std::rc::Rc;
+use std::sync::OnceLock;
 
 use sealift_core::capsule::{
     Activity, Answer, ArtifactBytes, Called, Fault, MAX_MESSAGE, Persistent, Progress, Quota,
@@ -51,12 +51,13 @@ struct Hostile {
     payload: Vec<u8>,
 }
 
-thread_local! {
-    static HOSTILE: Option<Rc<Hostile>> = Hostile::load().map(Rc::new);
-}
-
 impl Hostile {
-    /// Where there are signed capsules.
+    /// The same for every input; `None` where there are no signed capsules.
+    fn get() -> Option<&'static Self> {
+        static HOSTILE: OnceLock<Option<Hostile>> = OnceLock::new();
+        HOSTILE.get_or_init(Self::load).as_ref()
+    }
+
     fn load() -> Option<Self> {
         let fixtures = Fixtures::load();
         let envelope = fixtures.hostcalls?;
@@ -65,7 +66,6 @@ impl Hostile {
         };
         let (head, payload) = envelope.split_at(head_len);
         Some(Self {
-            // It is needed as long as the thread is.
             manifest: verify(Vec::leak(head.to_vec()), &fixtures.trust).expect("it is good"),
             payload: payload.to_vec(),
         })
@@ -83,7 +83,7 @@ type Starting = Activity<Result<Persistent<Board>, Fault>>;
 
 /// A component, its board and what it may use.
 struct Place {
-    hostile: Rc<Hostile>,
+    hostile: &'static Hostile,
     board: Board,
     quota: Quota,
     capsule: Option<Persistent<Board>>,
@@ -91,12 +91,12 @@ struct Place {
 
 pub(super) fn run(script: &Script) -> Trace {
     let mut trace = Trace::default();
-    let Some(hostile) = HOSTILE.with(Clone::clone) else {
+    let Some(hostile) = Hostile::get() else {
         return trace;
     };
     let before = memory::used();
-    let mut place = Place::new(&hostile, script.flags);
-    let mut neighbour = Place::new(&hostile, 0);
+    let mut place = Place::new(hostile, script.flags);
+    let mut neighbour = Place::new(hostile, 0);
     neighbour.start();
     for step in &script.steps {
         act(&mut place, step, &mut trace);
@@ -132,9 +132,9 @@ fn act(place: &mut Place, step: &Step, trace: &mut Trace) {
 }
 
 impl Place {
-    fn new(hostile: &Rc<Hostile>, flags: u8) -> Self {
+    fn new(hostile: &'static Hostile, flags: u8) -> Self {
         Self {
-            hostile: Rc::clone(hostile),
+            hostile,
             board: Board::new(flags),
             quota: Quota::default(),
             capsule: None,

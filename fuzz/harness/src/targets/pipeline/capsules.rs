@@ -1,7 +1,7 @@
 //! The capsules that are sent: payloads of the translator under manifests of this
 //! harness, so that any of them can have any number and floor.
 
-use std::rc::Rc;
+use std::sync::OnceLock;
 
 use ed25519_compact::{KeyPair, Seed};
 use sealift_manifest::{ManifestSpec, Scan, build_envelope, scan_head, verify};
@@ -41,14 +41,11 @@ pub(super) struct Capsules {
     pub(super) modelled: Vec<sim::Capsule>,
 }
 
-thread_local! {
-    static CAPSULES: Option<Rc<Capsules>> = Capsules::make().map(Rc::new);
-}
-
 impl Capsules {
     /// The same for every input; `None` where there are no translated ones.
-    pub(super) fn get() -> Option<Rc<Self>> {
-        CAPSULES.with(Clone::clone)
+    pub(super) fn get() -> Option<&'static Self> {
+        static CAPSULES: OnceLock<Option<Capsules>> = OnceLock::new();
+        CAPSULES.get_or_init(Self::make).as_ref()
     }
 
     fn make() -> Option<Self> {

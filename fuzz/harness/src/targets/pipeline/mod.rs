@@ -9,8 +9,6 @@ mod capsules;
 mod oracle;
 mod seeds;
 
-use std::rc::Rc;
-
 use sealift_oscore::coap::{Code, Inner, Kind as MessageKind};
 use sealift_storage::sim::{Model, Operation};
 use sealift_wire::ComponentStatus;
@@ -58,7 +56,7 @@ const PAYLOADS: [&[&str]; COMPONENTS] = [
 
 struct Pipeline {
     rig: Rig,
-    capsules: Rc<Capsules>,
+    capsules: &'static Capsules,
     models: [Model; COMPONENTS],
     /// What the slot has of the open transfer, now and before the step.
     written: [Written; COMPONENTS],
@@ -167,7 +165,7 @@ impl Pipeline {
 
     /// Sends the first blocks of an envelope, with bytes of its payload altered.
     fn envelope(&mut self, vm: usize, i: usize, count: usize, alter: &[u8]) {
-        let capsules = Rc::clone(&self.capsules);
+        let capsules = self.capsules;
         let sent = &capsules.sent[i];
         let mut bytes = sent.envelope.clone();
         flip(&mut bytes[sent.head..], alter);
@@ -201,7 +199,7 @@ impl Pipeline {
 
     /// Sends blocks of a payload from where the transfer stands.
     fn payload(&mut self, vm: usize, count: usize, alter: &[u8]) {
-        let capsules = Rc::clone(&self.capsules);
+        let capsules = self.capsules;
         let (i, received) = self.models[vm].transfer.unwrap_or((vm * EACH, 0));
         let mut bytes = capsules.modelled[i].payload.clone();
         flip(&mut bytes, alter);
@@ -237,7 +235,7 @@ impl Pipeline {
         end: usize,
         mut course: Course,
     ) -> Course {
-        let capsules = Rc::clone(&self.capsules);
+        let capsules = self.capsules;
         let written = &mut self.written[vm].bytes;
         if let Some(new) = payload.get(written.len()..end) {
             written.extend_from_slice(new);
@@ -246,7 +244,7 @@ impl Pipeline {
         }
         if end == payload.len() {
             let honest = *written == capsules.modelled[i].payload;
-            course = course.activated(i, honest, &capsules);
+            course = course.activated(i, honest, capsules);
         }
         course
     }
@@ -279,7 +277,7 @@ impl Pipeline {
         for (other, said) in status.components.iter().enumerate() {
             let found = match other == vm {
                 true => course.cut(said, &self.capsules.modelled),
-                false => restarted(&self.models[other], &self.capsules).states[..1].to_vec(),
+                false => restarted(&self.models[other], self.capsules).states[..1].to_vec(),
             };
             self.settle(other, said, found);
         }
@@ -291,7 +289,7 @@ impl Pipeline {
         self.cuts += cuts;
         let status = self.rig.status();
         for (vm, said) in status.components.iter().enumerate() {
-            let course = restarted(&self.models[vm], &self.capsules);
+            let course = restarted(&self.models[vm], self.capsules);
             let found = match cuts {
                 0 => course.states[..1].to_vec(),
                 _ => course.cut(said, &self.capsules.modelled),
@@ -302,8 +300,8 @@ impl Pipeline {
 
     /// Of what may be found on the flash, the one that the device started from.
     fn settle(&mut self, vm: usize, said: &ComponentStatus, found: Vec<Model>) {
-        let capsules = Rc::clone(&self.capsules);
-        let started = |model: &Model| Course::from(model).started(&capsules).last().clone();
+        let capsules = self.capsules;
+        let started = |model: &Model| Course::from(model).started(capsules).last().clone();
         let all: Vec<Model> = found.iter().map(started).collect();
         let model = all.iter().find(|model| is(said, model, &capsules.modelled));
         let model = model.unwrap_or_else(|| panic!("found {said:?}, not of {all:?}"));
