@@ -126,6 +126,13 @@ struct RequestName {
 #[must_use = "a request that is not answered leaves its sender waiting"]
 pub struct Binding(RequestName);
 
+impl Binding {
+    /// The sequence number of the request.
+    pub(crate) fn sequence(&self) -> u64 {
+        self.0.piv.sequence()
+    }
+}
+
 /// A request that has been answered; any further response takes a fresh number.
 #[derive(Debug)]
 pub struct Answered(RequestName);

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Client, Device, Outcome, Rng, address, identity, payload, post, post_again};
-use sealift_oscore::coap::{Code, Kind, Message, number};
+use sealift_oscore::coap::{Code, Kind, Message, Writer, number};
 use sealift_oscore::server::{HALF_OPEN_MS, SESSION_IDLE_MS};
 use sealift_oscore::{ClientHandshake, Error, Identity};
 use std::net::SocketAddr;
@@ -185,20 +185,23 @@ fn what_is_authentic_keeps_a_session_alive_whatever_it_says() {
     assert_eq!(device.session_ids(), []);
 }
 
+fn post_with_echo(client: &mut Client, echo: &[u8]) -> Vec<u8> {
+    let mut out = [0; 200];
+    client.mid += 1;
+    let header = common::header(client.mid);
+    let build = |w: &mut Writer<'_>| w.option(number::ECHO, echo);
+    let protected = client.context.protect(header, Code::POST, build, &mut out);
+    let (length, _) = protected.unwrap();
+    out[..length].to_vec()
+}
+
 #[test]
 fn an_echo_that_comes_back_proves_that_a_request_is_new() {
     let (mut device, mut client) = established();
     let session = device.session_ids()[0];
     let mut proven = |device: &mut Device, echo: &[u8]| {
-        let mut out = [0; 200];
-        client.mid += 1;
-        let header = common::header(client.mid);
-        let with_echo = |w: &mut sealift_oscore::coap::Writer<'_>| w.option(number::ECHO, echo);
-        let (length, _) = client
-            .context
-            .protect(header, Code::POST, with_echo, &mut out)
-            .unwrap();
-        device.proven(client.from, &out[..length])
+        let post = post_with_echo(&mut client, echo);
+        device.proven(client.from, &post)
     };
     device.now_ms = 5000;
     assert_eq!(proven(&mut device, b""), 0);
@@ -224,6 +227,38 @@ fn an_echo_that_comes_back_proves_that_a_request_is_new() {
     device.now_ms = 70_000;
     assert_eq!(proven(&mut device, &echo), 5000);
     assert_eq!(proven(&mut device, &later), 65_000);
+}
+
+#[test]
+fn an_echo_that_comes_back_proves_nothing_of_older_requests() {
+    let (mut device, mut client) = established();
+    let session = device.session_ids()[0];
+    let from = client.from;
+    let mut post = |echo| post_with_echo(&mut client, echo);
+    let challenge = |device: &mut Device, now_ms| {
+        device.now_ms = now_ms;
+        let server = &mut device.server;
+        server.challenge(now_ms, session, &mut Rng::new(9)).unwrap()
+    };
+    let held_back: Vec<_> = (0..3).map(|_| post(b"")).collect();
+    let echo = challenge(&mut device, 700_000);
+    let [one, between] = [post(&echo), post(b"")];
+    let [two, after] = [post(&echo), post(b"")];
+    // The second one with the value comes first: it proves nothing of the one before,
+    // which may be as old as the session. The first one does.
+    assert_eq!(device.proven(from, &two), 700_000);
+    assert_eq!(device.proven(from, &held_back[0]), 0);
+    assert_eq!(device.proven(from, &one), 700_000);
+    assert_eq!(device.proven(from, &between), 700_000);
+    assert_eq!(device.proven(from, &held_back[1]), 0);
+    assert_eq!(device.proven(from, &after), 700_000);
+    // Nor does the next value prove more of what was made before it.
+    let held_for_less = post(b"");
+    let echo = challenge(&mut device, 1_400_000);
+    assert_eq!(device.proven(from, &post(&echo)), 1_400_000);
+    assert!(device.proven(from, &held_for_less) <= 700_000);
+    assert_eq!(device.proven(from, &held_back[2]), 0);
+    assert_eq!(device.proven(from, &post(b"")), 1_400_000);
 }
 
 /// The place that a flood of message_1 leaves to somebody who takes part.

@@ -83,6 +83,29 @@ pub(super) struct Challenge {
     since_ms: u64,
 }
 
+/// After which times the requests of a session were made, as far as that is proven.
+#[derive(Debug)]
+pub(super) struct Proofs {
+    /// All of them: after the key exchange.
+    all_ms: u64,
+    /// Those from this sequence number on: after the latest challenge that came
+    /// back. It is the lowest number that came back with it. A sender takes numbers
+    /// in their order; what has a lower one may have been made before, and held back.
+    from: u64,
+    latest_ms: u64,
+}
+
+impl Proofs {
+    /// Of a key exchange at this time.
+    pub(super) const fn new(exchange_ms: u64) -> Self {
+        Self {
+            all_ms: exchange_ms,
+            from: 0,
+            latest_ms: exchange_ms,
+        }
+    }
+}
+
 impl<const SESSIONS: usize, const PENDING: usize, const PEERS: usize, const REPLIES: usize>
     Server<SESSIONS, PENDING, PEERS, REPLIES>
 {
@@ -118,12 +141,24 @@ impl<const SESSIONS: usize, const PENDING: usize, const PEERS: usize, const REPL
 }
 
 impl super::Session {
-    /// Takes note of an Echo option in an authentic request.
-    pub(super) fn echoed(&mut self, echo: Option<&[u8]>) {
+    /// After which time an authentic request was made, by its sequence number and
+    /// Echo option. Takes note of the latter.
+    pub(super) fn proven_ms(&mut self, number: u64, echo: Option<&[u8]>) -> u64 {
+        let proofs = &mut self.proofs;
         if let Some(challenge) = &self.challenge
             && echo == Some(challenge.value.as_slice())
         {
-            self.proven_ms = self.proven_ms.max(challenge.since_ms);
+            if challenge.since_ms > proofs.latest_ms {
+                proofs.latest_ms = challenge.since_ms;
+                proofs.from = number;
+            }
+            // Of several requests with the same value, a later one may come first.
+            proofs.from = proofs.from.min(number);
+        }
+        if number >= proofs.from {
+            proofs.latest_ms
+        } else {
+            proofs.all_ms
         }
     }
 }

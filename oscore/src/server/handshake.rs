@@ -1,5 +1,6 @@
 //! `POST /.well-known/edhoc`: message_1 and message_3 (RFC 9528 appendix A.2).
 
+use super::freshness::Proofs;
 use super::{Envelope, HalfOpen, Incoming, PeerIndex, Server, Session, SessionId};
 use crate::Error;
 use crate::coap::{Code, Message, Writer, number};
@@ -178,7 +179,7 @@ impl<const SESSIONS: usize, const PENDING: usize, const PEERS: usize, const REPL
             context,
             used: self.tick,
             used_ms: now_ms,
-            proven_ms: since_ms,
+            proofs: Proofs::new(since_ms),
             challenge: None,
         };
         let gone = self.sessions.insert_fair(

@@ -49,12 +49,13 @@ impl<const SESSIONS: usize, const PENDING: usize, const PEERS: usize, const REPL
         }
         match opened {
             Ok((inner, binding)) => {
-                session.echoed(inner.option(number::ECHO));
+                let sequence = binding.sequence();
+                let proven_ms = session.proven_ms(sequence, inner.option(number::ECHO));
                 Incoming::Request(Request {
                     peer: session.peer,
                     session: session.id,
                     inner,
-                    proven_ms: session.proven_ms,
+                    proven_ms,
                     reply: Reply {
                         session: session.id,
                         binding,
