@@ -4,9 +4,10 @@
 mod common;
 
 use common::{Client, Device, Outcome, Rng, address, identity, payload, post, post_again};
-use sealift_oscore::coap::{Code, Kind, Message, Writer, number};
+use sealift_oscore::coap::{Code, Header, Kind, Message, Writer, number};
 use sealift_oscore::server::{HALF_OPEN_MS, SESSION_IDLE_MS};
 use sealift_oscore::{ClientHandshake, Error, Identity};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 fn established() -> (Device, Client) {
@@ -78,6 +79,77 @@ fn an_acknowledgement_ends_the_repetitions_and_a_forged_one_does_not() {
         // The response is still there for a request that is late itself.
         assert_eq!(device.take(client.from, &request).reply(), response);
     }
+}
+
+/// A request that needs no acknowledgement and no key: 4.01 comes back.
+fn ask_unprotected(device: &mut Device, from: SocketAddr, mid: u16) -> u16 {
+    let mut out = [0; 20];
+    let header = Header {
+        kind: Kind::NonConfirmable,
+        mid,
+        token: b"",
+    };
+    let writer = Writer::message(&mut out, header, Code::GET).unwrap();
+    let length = writer.finish();
+    let refused = device.take(from, &out[..length]);
+    let answer = Message::parse(refused.reply()).unwrap();
+    assert_eq!(answer.code, Code::UNAUTHORIZED);
+    answer.mid
+}
+
+/// The message ID of the answer that comes by itself to a new request.
+fn answered_late(device: &mut Device, client: &mut Client) -> u16 {
+    device.slow = true;
+    let (request, _) = client.request(b"slow");
+    device.take(client.from, &request);
+    let (to, response) = device.answer();
+    assert_eq!(to, client.from);
+    Message::parse(&response).unwrap().mid
+}
+
+#[test]
+fn nobody_learns_the_message_ids_of_others_from_their_own() {
+    let people = [identity(1, "alice"), identity(2, "bob")];
+    let credentials = people.each_ref().map(|who| who.credential().clone());
+    let mut device: Device = Device::new(&credentials);
+    let mut alice = Client::connect(&people[0], &mut device, address(1), 3);
+    let mut bob = Client::connect(&people[1], &mut device, address(2), 4);
+    for number in 0..10 {
+        // A stranger and a known peer look at what they get, before and after.
+        let mut seen = vec![ask_unprotected(&mut device, address(66), number)];
+        seen.push(answered_late(&mut device, &mut bob));
+        device.take(address(2), &empty(Kind::Acknowledgement, seen[1]));
+        assert_eq!(device.server.due_ms(), None);
+        let mid = answered_late(&mut device, &mut alice);
+        seen.push(ask_unprotected(&mut device, address(66), 100 + number));
+        for seen in seen {
+            for distance in 0..200 {
+                let near = seen.wrapping_sub(100).wrapping_add(distance);
+                device.take(address(1), &empty(Kind::Acknowledgement, near));
+            }
+        }
+        assert!(device.server.due_ms().is_some());
+        device.take(address(1), &empty(Kind::Acknowledgement, mid));
+        assert_eq!(device.server.due_ms(), None);
+    }
+}
+
+#[test]
+fn no_message_id_is_used_twice_whatever_strangers_ask() {
+    let (mut device, mut client) = established();
+    let from = client.from;
+    let mut seen = BTreeSet::new();
+    for number in 0..500 {
+        assert!(seen.insert(answered_late(&mut device, &mut client)));
+        // With the client's own address, too.
+        assert!(seen.insert(ask_unprotected(&mut device, from, number)));
+        assert!(seen.insert(ask_unprotected(&mut device, from, 1000 + number)));
+    }
+    let before = answered_late(&mut device, &mut client);
+    for number in 0..u16::MAX {
+        ask_unprotected(&mut device, address(66), number);
+    }
+    assert_ne!(answered_late(&mut device, &mut client), before);
 }
 
 #[test]

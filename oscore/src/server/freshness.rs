@@ -3,6 +3,7 @@
 
 use super::{Server, SessionId};
 use crate::Error;
+use core::hash::{Hash, Hasher};
 use core::net::SocketAddr;
 use rand_core::CryptoRngCore;
 use sha2::{Digest, Sha256};
@@ -22,7 +23,7 @@ const CHALLENGE_MS: u64 = 60_000;
 #[derive(Debug)]
 pub(super) struct Cookies {
     secret: [u8; 32],
-    /// For fingerprints.
+    /// For fingerprints, and where message IDs start.
     hasher: SipHasher,
 }
 
@@ -43,6 +44,14 @@ impl Cookies {
     /// all that it has to do, for a fraction of what SHA-256 takes.
     pub(super) fn fingerprint(&self, datagram: &[u8]) -> u64 {
         self.hasher.hash(datagram)
+    }
+
+    /// Where the message IDs start that this address is sent.
+    pub(super) fn first_mid(&self, to: &SocketAddr) -> u16 {
+        let mut hasher = self.hasher;
+        to.hash(&mut hasher);
+        let [.., high, low] = hasher.finish().to_be_bytes();
+        u16::from_be_bytes([high, low])
     }
 
     /// The value for this address now.

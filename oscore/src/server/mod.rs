@@ -22,6 +22,7 @@
 
 mod freshness;
 mod handshake;
+mod ids;
 mod pool;
 #[cfg(feature = "preset")]
 mod preset;
@@ -39,6 +40,7 @@ use crate::protect::Binding;
 use core::net::SocketAddr;
 use freshness::{Challenge, Cookies, Proofs};
 use heapless::Vec;
+use ids::MessageIds;
 use pool::Pool;
 use rand_core::CryptoRngCore;
 use replies::Kept;
@@ -172,7 +174,7 @@ pub struct Server<
     idle_ms: u64,
     /// Of the first datagram's randomness.
     cookies: Option<Cookies>,
-    next_mid: u16,
+    mids: MessageIds,
     last_error: Option<Error>,
 }
 
@@ -202,7 +204,7 @@ impl<const SESSIONS: usize, const PENDING: usize, const PEERS: usize, const REPL
             next_session: 0,
             idle_ms: SESSION_IDLE_MS,
             cookies: None,
-            next_mid: 0,
+            mids: MessageIds::default(),
             last_error: None,
         })
     }
@@ -274,9 +276,7 @@ impl<const SESSIONS: usize, const PENDING: usize, const PEERS: usize, const REPL
         self.tick = self.tick.saturating_add(1);
         self.expire(now_ms);
         if self.cookies.is_none() {
-            // Whoever cannot guess a message ID cannot acknowledge for others.
-            let [.., high, low] = rng.next_u32().to_be_bytes();
-            self.next_mid = u16::from_be_bytes([high, low]);
+            self.mids = MessageIds::starting_at(rng.next_u32());
         }
         let cookies = self.cookies.get_or_insert_with(|| Cookies::new(rng));
         let message = match Message::parse(datagram) {
@@ -306,7 +306,10 @@ impl<const SESSIONS: usize, const PENDING: usize, const PEERS: usize, const REPL
         };
         let (kind, mid) = match message.kind {
             Kind::Confirmable => (Kind::Acknowledgement, message.mid),
-            _ => (Kind::NonConfirmable, self.take_mid()),
+            _ => {
+                let mid = self.mids.other(self.cookies.as_ref(), &from);
+                (Kind::NonConfirmable, mid)
+            }
         };
         let envelope = Envelope {
             at_ms: now_ms,
@@ -358,11 +361,6 @@ impl<const SESSIONS: usize, const PENDING: usize, const PEERS: usize, const REPL
     fn ignore<'s>(&mut self, error: Error) -> Incoming<'s> {
         self.last_error = Some(error);
         Incoming::Ignore
-    }
-
-    fn take_mid(&mut self) -> u16 {
-        self.next_mid = self.next_mid.wrapping_add(1);
-        self.next_mid
     }
 }
 

@@ -56,7 +56,7 @@ impl<const SESSIONS: usize, const PENDING: usize, const PEERS: usize, const REPL
             };
             length = Writer::message(out, header, Code::EMPTY).map_or(0, |empty| empty.finish());
             envelope.kind = Kind::Confirmable;
-            envelope.mid = self.take_mid();
+            envelope.mid = self.mids.confirmable(self.cookies.as_ref(), &envelope.from);
         }
         let sent = out.get(..length).unwrap_or_default();
         self.store(reply.session, &reply.envelope, sent, None);
