@@ -99,9 +99,14 @@ impl<T: Transport> Client<T> {
 
     /// Sends a request and returns the response whatever its code.
     ///
+    /// A device that restarted since the last request, or ended the association, does
+    /// not know it any more. The client makes a new one by itself, and sends the request
+    /// again where it is idempotent. Where it is not, that is an error, which another
+    /// request ahead of it avoids, such as one for the status.
+    ///
     /// # Errors
     ///
-    /// Where there is no response, or one that makes no sense.
+    /// Where there is no response, or one that makes no sense; [`Error::Uncertain`].
     pub fn request(&mut self, request: &Request) -> Result<Response, Error> {
         let mut left = CHANGES;
         loop {

@@ -81,9 +81,14 @@ pub enum Error {
     /// The request cannot be sent, such as one with too long a path.
     #[error("the request cannot be sent: {0}")]
     Request(String),
-    /// The device lost the security context after it may have acted already.
-    /// The request is one that must not be done twice, so it is not sent again.
-    #[error("the device restarted meanwhile and may or may not have done it: look at its status")]
+    /// The device does not accept the security context any more, and may have acted
+    /// before: it says the same, unprotected, to a replay. The request is one that must
+    /// not be done twice, so it is not sent again. Others can be: the context is
+    /// renewed.
+    #[error(
+        "it is not known whether it was done, as the device restarted or got it twice: \
+         look at its status, and repeat it if it was not done"
+    )]
     Uncertain,
     /// A response that does not fit the request.
     #[error("the device sent an answer that makes no sense: {0}")]

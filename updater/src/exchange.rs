@@ -190,12 +190,6 @@ impl<R: RngCore> Endpoint<R> {
         Ok(())
     }
 
-    /// How often the latest request was transmitted.
-    #[must_use]
-    pub fn transmissions(&self) -> u32 {
-        self.transmissions
-    }
-
     /// To be called after requests that the device had to work for: the time that
     /// they took is then not mixed with what is measured from here on.
     pub fn restart_measuring(&mut self) {

@@ -59,11 +59,6 @@ impl<T: Transport> Link<T> {
         self.transport.device()
     }
 
-    /// How often the latest request was transmitted.
-    pub(crate) fn transmissions(&self) -> u32 {
-        self.endpoint.transmissions()
-    }
-
     pub(crate) fn traffic(&self) -> Traffic {
         self.traffic
     }

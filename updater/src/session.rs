@@ -130,9 +130,9 @@ impl<T: Transport> Session<T> {
     }
 
     /// Sends one message and waits for its response. It is sent anew, each for
-    /// its reason and once: with the Echo value that the device asks for, over a
-    /// new key exchange where it has lost the security context, and where it
-    /// acknowledged the message and never answered.
+    /// its reason and once: with the Echo value that the device asks for; and, if
+    /// it may be done twice, over a new key exchange where the device has lost the
+    /// security context, and where it acknowledged the message and never answered.
     pub(crate) fn send(&mut self, outgoing: &Outgoing<'_>) -> Result<Incoming, Error> {
         self.attempts = 0;
         let (mut renewed, mut waited) = (false, false);
@@ -166,18 +166,27 @@ impl<T: Transport> Session<T> {
             if renewed || !outgoing.renew {
                 return Err(Error::ContextLost);
             }
-            // Of several transmissions an earlier one may have been acted upon, and
-            // this be the answer to a replay, or of a device that restarted since.
-            if !outgoing.may_repeat() && self.link.transmissions() > 1 {
-                return Err(Error::Uncertain);
-            }
             log::info!(
                 "the device has lost the security context ({code} {text}): new key exchange"
             );
-            self.context = handshake(&mut self.link, &self.identity, &self.peer)?;
-            self.renewals = self.renewals.saturating_add(1);
+            let context = handshake(&mut self.link, &self.identity, &self.peer);
+            // It may have been acted upon, and this be the answer to a replay: of an
+            // earlier transmission, or of a copy that somebody sent ahead of it.
+            if !outgoing.may_repeat() {
+                match context {
+                    Ok(context) => self.renewed(context),
+                    Err(error) => log::info!("{error}"),
+                }
+                return Err(Error::Uncertain);
+            }
+            self.renewed(context?);
             renewed = true;
         }
+    }
+
+    fn renewed(&mut self, context: ClientContext) {
+        self.context = context;
+        self.renewals = self.renewals.saturating_add(1);
     }
 
     fn attempt(&mut self, outgoing: &Outgoing<'_>, echo: Option<&[u8]>) -> Result<Answer, Error> {

@@ -226,9 +226,7 @@ fn a_response_that_overtakes_its_acknowledgement_is_no_measurement() {
 #[test]
 fn a_response_to_a_retransmission_counts() {
     let (mut endpoint, request) = started(Params::default(), 3);
-    assert_eq!(endpoint.transmissions(), 1);
     assert!(matches!(endpoint.poll(at(3000)), Step::Send(again) if again == request));
-    assert_eq!(endpoint.transmissions(), 2);
     let theirs = response(ACK, mid(&request), &request, b"");
     take(&mut endpoint, at(3010), &theirs);
     assert_eq!(endpoint.poll(at(3010)), done(&theirs));

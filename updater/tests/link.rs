@@ -429,9 +429,32 @@ fn a_session_that_expired_is_renewed() {
     client
         .push(&package(1, &bytes(100, 6), false), &mut |_| Flow::Continue)
         .unwrap();
-    // A POST that met no session was not done.
+    // A POST that meets no session may have met one before, for all the client knows.
     world.wait(Duration::from_secs(25 * 60 * 60));
+    let error = client.confirm(COMPONENT).unwrap_err();
+    assert!(matches!(error, Error::Uncertain), "{error}");
+    let status = client.component_status(COMPONENT).unwrap();
+    assert_eq!(status.phase, Phase::Trial);
     let status = client.confirm(COMPONENT).unwrap().unwrap();
     assert_eq!(status.phase, Phase::Confirmed);
     assert_eq!(world.link().peer.handshakes, 3);
+}
+
+#[test]
+fn what_somebody_sent_ahead_of_us_is_not_sent_again() {
+    let manner = Manner {
+        copier: true,
+        ..Manner::default()
+    };
+    let world = World::new(Model::default(), manner, Weather::default(), 8);
+    let mut client = world.client(Config::default());
+    let post = Request::new(Method::Post, "/vm1/count");
+    for count in 1..=3 {
+        // Done for the copy; what comes after it is a replay to the device.
+        let error = client.request(&post).unwrap_err();
+        assert!(matches!(error, Error::Uncertain), "{error}");
+        assert_eq!(world.model().count, count);
+    }
+    world.link().peer.manner.copier = false;
+    assert_eq!(client.request(&post).unwrap().payload, b"4");
 }

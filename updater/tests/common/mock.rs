@@ -53,6 +53,9 @@ pub struct Manner {
     pub handshake: Duration,
     /// Somebody answers every protected request before the device does.
     pub forger: bool,
+    /// Somebody copies every protected request, and sends it from elsewhere before it
+    /// arrives.
+    pub copier: bool,
 }
 
 type TestServer = Server<4, 4>;
@@ -225,6 +228,10 @@ impl Peer for Mock {
         let protected = message.option(number::OSCORE).is_some();
         if self.manner.forger && protected {
             datagrams.extend(forged(&message));
+        }
+        if self.manner.copier && protected {
+            let elsewhere = SocketAddr::from(([192, 0, 2, 66], 5683));
+            self.answer(now, elsewhere, datagram);
         }
         let after = if protected || message.code == Code::EMPTY {
             Duration::ZERO
