@@ -39,12 +39,12 @@ pub trait Transport {
     /// What the network says meanwhile. The client goes on waiting.
     fn receive(&mut self, until: Duration, buffer: &mut [u8]) -> io::Result<Option<usize>>;
 
-    /// Goes on with a new address of our own. What is under way to the old one does
-    /// not arrive any more.
+    /// Goes on with a new address of our own, if one is to be had. What is under way
+    /// to the old one then does not arrive any more.
     ///
     /// # Errors
     ///
-    /// [`Error::Unresolved`], [`Error::Io`].
+    /// Where there is no point in trying again.
     fn renew(&mut self) -> Result<(), Error>;
 }
 
@@ -122,7 +122,49 @@ impl Transport for Udp {
     }
 
     fn renew(&mut self) -> Result<(), Error> {
-        self.socket = connected(&self.address)?;
+        // There is none while our own link is down. The one of before will do when it
+        // is back, and what is sent meanwhile is lost: trying again takes its time.
+        match connected(&self.address) {
+            Ok(socket) => self.socket = socket,
+            Err(error) => log::warn!("{error}; going on with the same socket"),
+        }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    fn device() -> UdpSocket {
+        let device = UdpSocket::bind(("127.0.0.1", 0)).unwrap();
+        device.set_read_timeout(Some(PATIENCE)).unwrap();
+        device
+    }
+
+    /// Sends something and gets something back.
+    #[track_caller]
+    fn works(udp: &mut Udp, device: &UdpSocket) {
+        let mut buffer = [0; 9];
+        udp.send(b"question").unwrap();
+        let (length, from) = device.recv_from(&mut buffer).unwrap();
+        assert_eq!(&buffer[..length], b"question");
+        device.send_to(b"answer", from).unwrap();
+        let until = udp.now() + PATIENCE;
+        assert_eq!(udp.receive(until, &mut buffer).unwrap(), Some(6));
+    }
+
+    #[test]
+    fn a_socket_outlasts_an_outage_of_our_own_link() {
+        let device = device();
+        let url = format!("coap://{}", device.local_addr().unwrap());
+        let mut udp = Udp::open(&url.parse().unwrap()).unwrap();
+        works(&mut udp, &device);
+        // No resolver has an address for this.
+        udp.address = "coap://a\0b".parse().unwrap();
+        udp.renew().unwrap();
+        works(&mut udp, &device);
     }
 }
