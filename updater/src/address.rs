@@ -1,5 +1,6 @@
 //! Where a device is.
 
+use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, ToSocketAddrs};
 
@@ -63,16 +64,20 @@ impl std::str::FromStr for Address {
 }
 
 impl Address {
-    pub(crate) fn resolve(&self) -> Result<SocketAddr, Error> {
+    /// What the name stands for, in the order in which to try; not empty.
+    pub(crate) fn resolve(&self) -> Result<VecDeque<SocketAddr>, Error> {
         let unresolved = |source| Error::Unresolved {
             device: self.to_string(),
             source,
         };
-        (self.host.as_str(), self.port)
+        let found = (self.host.as_str(), self.port)
             .to_socket_addrs()
-            .map_err(unresolved)?
-            .next()
-            .ok_or_else(|| unresolved(io::Error::from(ErrorKind::NotFound)))
+            .map_err(unresolved)?;
+        let found: VecDeque<_> = found.collect();
+        match found.is_empty() {
+            true => Err(unresolved(io::Error::from(ErrorKind::NotFound))),
+            false => Ok(found),
+        }
     }
 }
 
