@@ -352,11 +352,11 @@ impl<T: Transport> Client<T> {
 /// What a body is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Body {
-    /// Any request. Where the device loses the security context, the block is sent
-    /// again over a new one.
+    /// Any request. Where the device loses the security context, or never answers what
+    /// it has acknowledged, the block is sent anew.
     Request,
-    /// A push. Then it is not: the device restarted, and its status tells which
-    /// block it needs next.
+    /// A push. Then it is not: the status tells which block the device needs next, or
+    /// that it has them all.
     Envelope,
     /// As that, and a body of one block has a Block1 option all the same.
     Payload,

@@ -47,7 +47,9 @@ pub(crate) struct Outgoing<'a> {
     /// Length of the whole body.
     pub(crate) size1: Option<usize>,
     pub(crate) payload: &'a [u8],
-    /// Whether to send it again over a new security context.
+    /// Whether to send it anew where the device has lost the security context, or
+    /// acknowledged it and never answered. In a push it is not: with its last block it
+    /// is over, and it is the status that tells how.
     pub(crate) renew: bool,
 }
 
@@ -150,7 +152,9 @@ impl<T: Transport> Session<T> {
                 }
                 Ok(Answer::Authentic(incoming)) => return Ok(incoming),
                 Ok(Answer::Unprotected { code, text }) => (code, text),
-                Err(Error::NoResponse { .. }) if !waited && outgoing.may_repeat() => {
+                Err(Error::NoResponse { .. })
+                    if !waited && outgoing.renew && outgoing.may_repeat() =>
+                {
                     waited = true;
                     continue;
                 }

@@ -319,6 +319,49 @@ fn an_update_whose_last_answer_is_lost_is_no_failure() {
 }
 
 #[test]
+fn an_update_whose_last_block_is_acknowledged_and_never_answered_is_no_failure() {
+    // The device forgets one request.
+    let forgetful = |number| Manner {
+        forgets: Some(number),
+        ..Manner::default()
+    };
+    let payload = bytes(3000, 9);
+    for detached in [false, true] {
+        for interrupted in [false, true] {
+            let package = package(1, &payload, detached);
+            let world = World::new(Model::default(), Manner::default(), Weather::default(), 9);
+            let mut client = world.client(Config::default());
+            if interrupted {
+                let stopped = client.push(&package, &mut |_| Flow::Stop);
+                assert!(matches!(stopped, Err(Error::Stopped { .. })));
+            }
+            let last = match (detached, interrupted) {
+                // The status, and four blocks.
+                (false, false) => 5,
+                // The status, the envelope, the status, three blocks.
+                (true, false) => 6,
+                // The status, and the payload from the block on that is not whole.
+                (false, true) => 4,
+                (true, true) => 3,
+            };
+            let before = world.link().peer.requests;
+            world.link().peer.manner = forgetful(before + last);
+            let mut retries = 0;
+            let pushed = client.push(&package, &mut |event| {
+                if let Event::Retrying { error, .. } = event {
+                    retries += 1;
+                    assert!(matches!(error, Error::NoResponse { .. }), "{error}");
+                    assert_eq!(world.model().installed, payload, "it was the last one");
+                }
+                Flow::Continue
+            });
+            assert!(installed(&world, &pushed.unwrap(), &payload));
+            assert_eq!(retries, 1);
+        }
+    }
+}
+
+#[test]
 fn a_small_capsule_that_is_there_is_nothing_to_do() {
     let world = World::new(Model::default(), Manner::default(), Weather::default(), 4);
     let package = package(1, &bytes(10, 4), false);

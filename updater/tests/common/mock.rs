@@ -72,7 +72,8 @@ pub struct Mock {
     working: Vec<(Duration, Reply, Answer)>,
     /// It hears nothing until then.
     down_until: Duration,
-    requests: u32,
+    /// Requests that it was sent.
+    pub requests: u32,
     pub handshakes: usize,
     /// From where requests came.
     pub addresses: BTreeSet<SocketAddr>,
