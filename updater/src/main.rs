@@ -317,12 +317,9 @@ fn show_payload(payload: &[u8]) -> Result<()> {
         out.write_all(payload)?;
         return Ok(out.flush()?);
     }
-    match std::str::from_utf8(payload) {
-        Ok("") => Ok(()),
-        Ok(text) if !text.contains(|c: char| c.is_control() && !c.is_whitespace()) => {
-            say(text.strip_suffix('\n').unwrap_or(text))
-        }
-        _ => say(&hex::encode(payload)),
+    match payload {
+        [] => Ok(()),
+        _ => say(&show::body(payload)),
     }
 }
 

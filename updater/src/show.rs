@@ -88,7 +88,7 @@ pub fn summary(status: &ComponentStatus) -> String {
 ///
 /// None in practice: everything in it can be written as JSON.
 pub fn device_json(status: &DeviceStatus) -> serde_json::Result<String> {
-    serde_json::to_string_pretty(&DeviceJson {
+    json(&DeviceJson {
         profile: &status.profile,
         vendor_id: hex::encode(status.vendor_id),
         class_id: hex::encode(status.class_id),
@@ -104,7 +104,31 @@ pub fn device_json(status: &DeviceStatus) -> serde_json::Result<String> {
 ///
 /// As [`device_json`].
 pub fn component_json(status: &ComponentStatus) -> serde_json::Result<String> {
-    serde_json::to_string_pretty(&ComponentJson::new(status))
+    json(&ComponentJson::new(status))
+}
+
+/// What a resource answered, for a terminal: text, or else hexadecimal.
+#[must_use]
+pub fn body(bytes: &[u8]) -> String {
+    // Others than these two move the cursor over what is there.
+    let plain = |c: char| !c.is_control() || matches!(c, '\n' | '\t');
+    match std::str::from_utf8(bytes) {
+        Ok(text) if text.chars().all(plain) => text.strip_suffix('\n').unwrap_or(text).to_owned(),
+        _ => hex::encode(bytes),
+    }
+}
+
+/// JSON that cannot steer a terminal: of the control characters, the format itself
+/// escapes only those under U+0020. The others can stand in its strings alone.
+fn json(value: &impl Serialize) -> serde_json::Result<String> {
+    let mut out = String::new();
+    for c in serde_json::to_string_pretty(value)?.chars() {
+        match c {
+            '\u{7f}'..='\u{9f}' => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            _ => out.push(c),
+        }
+    }
+    Ok(out)
 }
 
 fn row(status: &ComponentStatus) -> [String; HEADINGS.len()] {
@@ -325,5 +349,49 @@ vm2\u{fffd}: last stopped because: trapped\u{fffd} [60]
         let one = component_json(&status.components[1]).unwrap();
         let one: serde_json::Value = serde_json::from_str(&one).unwrap();
         assert_eq!(one, json["components"][1]);
+    }
+
+    #[test]
+    fn json_has_no_control_characters_and_loses_none() {
+        let name: String = (0..=0xa0).filter_map(char::from_u32).collect();
+        let component = ComponentStatus {
+            name: name.clone(),
+            last_cause: Some(name.clone()),
+            ..components().swap_remove(1)
+        };
+        let device = DeviceStatus {
+            profile: name.clone(),
+            vendor_id: [1; 16],
+            class_id: [2; 16],
+            uptime: None,
+            trust: None,
+            components: vec![component.clone()],
+        };
+        let read = |text: String| -> serde_json::Value {
+            assert!(!text.contains(|c: char| c.is_control() && c != '\n'));
+            assert!(text.contains("\\u007f") && text.contains("\\u009f\u{a0}"));
+            serde_json::from_str(&text).unwrap()
+        };
+        let json = read(device_json(&device).unwrap());
+        assert_eq!(json["profile"], name);
+        assert_eq!(json["components"][0]["last_fault"]["cause"], name);
+        assert_eq!(read(component_json(&component).unwrap())["name"], name);
+    }
+
+    #[test]
+    fn a_body_is_text_or_hexadecimal() {
+        assert_eq!(body(b"21.5\tC\nfine\n"), "21.5\tC\nfine");
+        assert_eq!(body("\u{b0}C \u{2713}".as_bytes()), "\u{b0}C \u{2713}");
+        assert_eq!(body(b""), "");
+        assert_eq!(body(b"\xff\x00"), "ff00");
+        for c in (0..=0x9f).filter_map(char::from_u32) {
+            let text = format!("a{c}b");
+            let plain = matches!(c, '\n' | '\t' | ' '..='~');
+            let expected = match plain {
+                true => text.clone(),
+                false => hex::encode(&text),
+            };
+            assert_eq!(body(text.as_bytes()), expected);
+        }
     }
 }
