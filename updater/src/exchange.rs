@@ -22,6 +22,11 @@ pub const TOKEN_LEN: usize = 8;
 /// acknowledged again instead of being rejected.
 const REMEMBERED: usize = 16;
 
+/// The shortest wait for a separate response, whatever the link: it is the device's
+/// time to work, and one gives its capsules a minute. As long as with the parameters
+/// of RFC 7252.
+pub const RESPONSE_WAIT: Duration = Duration::from_secs(93);
+
 /// Transmission parameters (RFC 7252, 4.8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Params {
@@ -48,14 +53,12 @@ impl Default for Params {
 }
 
 impl Params {
-    /// MAX_TRANSMIT_WAIT: how long a sender waits at most for an
-    /// acknowledgement; also how long an acknowledged request waits for its
-    /// separate response. Never under ten seconds, because the latter is the
-    /// device's time to work and not a property of the link.
+    /// How long an acknowledged request waits for its separate response:
+    /// MAX_TRANSMIT_WAIT (RFC 7252, 4.8.2), and not under [`RESPONSE_WAIT`].
     #[must_use]
-    pub fn max_transmit_wait(&self) -> Duration {
+    pub fn response_wait(&self) -> Duration {
         let wait = patience(self.ack_timeout, self.max_retransmit).saturating_mul(3) / 2;
-        wait.max(Duration::from_secs(10))
+        wait.max(RESPONSE_WAIT)
     }
 }
 
@@ -284,7 +287,7 @@ impl<R: RngCore> Endpoint<R> {
                 if matches!(exchange.phase, Phase::Unacknowledged(_)) {
                     self.estimator
                         .note(now, exchange.started, self.transmissions);
-                    let until = now.saturating_add(self.params.max_transmit_wait());
+                    let until = now.saturating_add(self.params.response_wait());
                     exchange.phase = Phase::Acknowledged { until };
                 }
             }

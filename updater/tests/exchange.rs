@@ -137,7 +137,8 @@ fn a_lost_request_is_sent_again_unchanged_with_doubled_intervals() {
             );
         }
         assert_eq!(now, first * 31);
-        assert!(now <= Params::default().max_transmit_wait());
+        // MAX_TRANSMIT_WAIT.
+        assert!(now <= at(93_000));
     }
 }
 
@@ -312,6 +313,31 @@ fn an_acknowledged_request_that_is_never_answered_ends() {
     take(&mut endpoint, at(5000), &empty(ACK, mid(&request)));
     assert_eq!(endpoint.poll(at(5000)), Step::Wait(until));
     assert_eq!(endpoint.poll(until), Step::Done(Err(Failure::NoResponse)));
+}
+
+#[test]
+fn a_separate_response_has_its_time_whatever_the_link() {
+    // The default is MAX_TRANSMIT_WAIT; of an impatient client it is no less, as a
+    // device may work for a minute; a patient one waits longer.
+    for (ack_timeout, max_retransmit, wait) in [
+        (2000, 4, 93_000),
+        (2000, 1, 93_000),
+        (10, 0, 93_000),
+        (4000, 4, 186_000),
+    ] {
+        let params = Params {
+            ack_timeout: at(ack_timeout),
+            max_retransmit,
+            adaptive: true,
+        };
+        let (mut endpoint, request) = started(params, 14);
+        take(&mut endpoint, at(5), &empty(ACK, mid(&request)));
+        assert_eq!(endpoint.poll(at(5)), Step::Wait(at(5 + wait)));
+        let theirs = response(CON, [1, 2], &request, b"\xffat last");
+        take(&mut endpoint, at(60_000), &theirs);
+        assert_eq!(endpoint.poll(at(60_000)), Step::Send(empty(ACK, [1, 2])));
+        assert_eq!(endpoint.poll(at(60_000)), done(&theirs));
+    }
 }
 
 #[test]

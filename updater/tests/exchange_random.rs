@@ -238,7 +238,7 @@ fn every_exchange_has_its_own_response_or_none() {
             }
             // The longest wait, half of it more at random, four times doubled; and then
             // an answer.
-            let most = CEILING * 3 / 2 * 31 + params.max_transmit_wait();
+            let most = CEILING * 3 / 2 * 31 + params.response_wait();
             assert!(took <= most, "seed {seed}: {took:?}");
         }
         // Nobody asks any more, but the last responses are still acknowledged.

@@ -432,7 +432,7 @@ fn what_may_be_done_twice_is_asked_for_again_where_no_answer_comes() {
         client.device_status().unwrap();
     }
     // Requests 2, 4, 6, 8 were forgotten, and each cost the time of an exchange.
-    let wait = Params::default().max_transmit_wait();
+    let wait = Params::default().response_wait();
     assert!(world.now() >= wait * 4 && world.now() < wait * 5);
     let post = Request::new(Method::Post, "/vm1/count");
     let error = client.request(&post).unwrap_err();
