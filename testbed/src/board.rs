@@ -182,13 +182,15 @@ fn roles(options: &DeviceOptions) -> Vec<String> {
 
 /// A flash as it leaves the factory: erased, but for the provisioning record.
 fn provisioned(flash: Flash, programs: &Programs, options: &DeviceOptions) -> Result<()> {
-    let record = options.flash.with_extension("provision");
+    let file = options.flash.with_extension("provision");
     let mut arguments: Vec<String> = vec!["provision".into()];
-    arguments.extend(["--out".into(), record.display().to_string()]);
+    arguments.extend(["--out".into(), file.display().to_string()]);
     arguments.extend(roles(options));
     let folder = options.flash.parent().unwrap_or(Path::new("."));
     Outcome::of(&programs.updater, folder, &arguments)?.success()?;
-    let record = fs::read(&record).context("no provisioning record")?;
+    let record = fs::read(&file).context("no provisioning record")?;
+    // The next flash in this place needs one, too, and the updater writes over none.
+    fs::remove_file(&file).context("cannot remove the record")?;
     let mut content = vec![ERASED; flash.len];
     let start = RECORD * flash.page;
     let place = content.get_mut(start..start + record.len());

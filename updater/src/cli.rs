@@ -139,8 +139,8 @@ pub(crate) struct ProvisionArgs {
     /// be repeated
     #[arg(long, value_name = "ROLE=FILE", value_parser = allowance)]
     pub(crate) allow: Vec<(Roles, PathBuf)>,
-    /// Where to write the record; the board's README says where on the flash it
-    /// belongs
+    /// Where to write the record, a new file; the board's README says where on the
+    /// flash it belongs
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
 }

@@ -1,4 +1,4 @@
-//! Files with credentials: making, loading.
+//! Files with credentials: making, loading, and never writing over one.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -117,7 +117,12 @@ fn read(path: &Path) -> Result<String, KeyError> {
     fs::read_to_string(path).map_err(|source| io_error(path, source))
 }
 
-fn write_new(path: &Path, mode: u32, bytes: &[u8]) -> Result<(), KeyError> {
+/// Writes a new file, with this mode where there are modes.
+///
+/// # Errors
+///
+/// [`KeyError::Exists`], [`KeyError::Io`]. No part of it is left behind then.
+pub fn write_new(path: &Path, mode: u32, bytes: &[u8]) -> Result<(), KeyError> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

@@ -133,7 +133,7 @@ fn provision(args: &ProvisionArgs) -> Result<()> {
         root: Keys::roots(files::keys(&args.root)?, args.root_threshold),
     };
     let record = provision.encode()?;
-    fs::write(&args.out, &record).with_context(|| args.out.display().to_string())?;
+    keys::write_new(&args.out, 0o644, &record)?;
     say(&format!(
         "{}: {} translator keys, {} root keys, {} peers, {} bytes",
         args.out.display(),

@@ -106,6 +106,31 @@ fn keygen_makes_two_files_and_overwrites_none() {
 }
 
 #[test]
+fn provision_makes_a_record_and_overwrites_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    // RFC 8410, section 10.1.
+    let translator = "-----BEGIN PUBLIC KEY-----\n\
+        MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n\
+        -----END PUBLIC KEY-----\n";
+    fs::write(dir.path().join("translator.pub"), translator).unwrap();
+    run(dir.path(), &["keygen", "--out", "op.cred"]).ok();
+    let provision = |out| {
+        let record = ["provision", "--out", out, "--trust", "translator.pub"];
+        let args = [&record[..], &["--allow", "deploy=op.pub"]].concat();
+        run(dir.path(), &args)
+    };
+    let said = provision("record").ok();
+    assert!(said.text().starts_with("record: 1 translator keys, 0 root"));
+    // Neither a record, nor what somebody named by mistake.
+    for out in ["record", "op.cred"] {
+        let before = fs::read(dir.path().join(out)).unwrap();
+        let said = provision(out).failed();
+        assert_eq!(said, format!("{out} exists and is not overwritten"));
+        assert_eq!(fs::read(dir.path().join(out)).unwrap(), before);
+    }
+}
+
+#[test]
 fn wrong_usage_has_exit_status_2() {
     let dir = tempfile::tempdir().unwrap();
     for args in [
