@@ -141,7 +141,7 @@ impl DeviceStatus {
     ///
     /// [`StatusError`] where it is not such a map.
     pub fn from_cbor(bytes: &[u8]) -> Result<Self, StatusError> {
-        minicbor::decode(bytes).map_err(|_| StatusError)
+        from_cbor(bytes)
     }
 }
 
@@ -158,7 +158,7 @@ impl ComponentStatus {
     ///
     /// [`StatusError`] where it is not such a map.
     pub fn from_cbor(bytes: &[u8]) -> Result<Self, StatusError> {
-        minicbor::decode(bytes).map_err(|_| StatusError)
+        from_cbor(bytes)
     }
 }
 
@@ -173,6 +173,15 @@ impl fmt::Display for StatusError {
 }
 
 impl core::error::Error for StatusError {}
+
+fn from_cbor<'b, T: Decode<'b, ()>>(bytes: &'b [u8]) -> Result<T, StatusError> {
+    let mut decoder = minicbor::Decoder::new(bytes);
+    let value = decoder.decode().map_err(|_| StatusError)?;
+    match decoder.position() == bytes.len() {
+        true => Ok(value),
+        false => Err(StatusError),
+    }
+}
 
 fn to_cbor<T: Encode<()>>(value: &T) -> Vec<u8> {
     let mut out = Vec::new();
@@ -220,11 +229,17 @@ mod tests {
             uptime: Some(3600),
             trust: Some(4),
         };
-        assert_eq!(DeviceStatus::from_cbor(&status.to_cbor()), Ok(status));
-        assert_eq!(
-            ComponentStatus::from_cbor(&component.to_cbor()),
-            Ok(component)
-        );
+        let (all, one) = (status.to_cbor(), component.to_cbor());
+        assert_eq!(DeviceStatus::from_cbor(&all), Ok(status));
+        assert_eq!(ComponentStatus::from_cbor(&one), Ok(component));
         assert_eq!(DeviceStatus::from_cbor(b"\xff"), Err(StatusError));
+        // Neither less than a whole one nor more.
+        let cut = |bytes: &[u8]| bytes.split_last().map(|(_, rest)| rest.to_vec()).unwrap();
+        for bytes in [cut(&all), [&all[..], &[0]].concat(), all.repeat(2)] {
+            assert_eq!(DeviceStatus::from_cbor(&bytes), Err(StatusError));
+        }
+        for bytes in [cut(&one), [&one[..], &[0]].concat(), one.repeat(2)] {
+            assert_eq!(ComponentStatus::from_cbor(&bytes), Err(StatusError));
+        }
     }
 }
