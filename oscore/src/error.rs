@@ -29,7 +29,7 @@ pub enum Error {
     Replay,
     /// The decrypted message is not a request, or not a response, where one is due.
     InnerCode,
-    /// The 2^40 - 1 sequence numbers of the context are used up.
+    /// The 2^40 sequence numbers of the context are used up.
     SequenceExhausted,
     /// Sender and recipient identifier are equal or too long.
     Identifiers,

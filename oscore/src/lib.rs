@@ -1,7 +1,7 @@
 //! Secured CoAP for small devices: messages (RFC 7252, 7959), OSCORE (RFC 8613)
 //! and EDHOC (RFC 9528, by `lakers`), client and server, without I/O. What a
-//! server allocates is bounded: the peers' credentials, and what it sent and may
-//! have to send again.
+//! server allocates is bounded: the peers' credentials, its tables of sessions and
+//! of half-open key exchanges, and what it sent and may have to send again.
 //!
 //! - [`coap`]: message codec.
 //! - [`context`], [`protect`]: OSCORE security contexts, protecting and unprotecting.

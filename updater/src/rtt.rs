@@ -19,8 +19,8 @@
 //!
 //! Within an exchange each wait is twice as long as the one before (RFC 7252, 4.2).
 //! Why that is safe: there is one exchange at a time (NSTART is 1), so at most one
-//! message is under way; into a link that swallows everything go five datagrams in
-//! the first second, and ever fewer. The back-off is carried over to the next
+//! message is under way; into a link that swallows everything go three datagrams in
+//! the first second, at the shortest wait, and ever fewer. The back-off is carried over to the next
 //! exchange in part, where RFC 8961 would have it carried over as a whole: at one
 //! datagram in two lost, that would double the wait without end.
 

@@ -87,7 +87,7 @@ refusals! {
     WrongPayload = 30, (4, 9), "the payload does not match the signed digest";
     /// The capsule imports an interface that the manifest does not grant.
     Ungranted = 31, (4, 9), "the capsule imports an interface that it was not granted";
-    /// The capsule was translated correctly signed but cannot be started.
+    /// The payload does not export what its kind of capsule must.
     NotACapsule = 32, (4, 9), "the payload does not export what its kind of capsule must";
     /// A persistent capsule where an ephemeral one is needed, or the reverse.
     WrongKind = 33, (4, 9), "the capsule is of the other kind, persistent or ephemeral";
