@@ -111,12 +111,6 @@ impl Upload {
         }
     }
 
-    /// Where the next block starts.
-    #[must_use]
-    pub fn offset(&self) -> usize {
-        self.offset
-    }
-
     /// The next block.
     ///
     /// # Errors

@@ -72,19 +72,6 @@ impl BlockOption {
         (self.num as usize).saturating_mul(self.size())
     }
 
-    /// The size exponent for the largest block of at most `size` bytes (at least 16).
-    pub const fn szx_for(size: usize) -> u8 {
-        match size {
-            1024.. => 6,
-            512.. => 5,
-            256.. => 4,
-            128.. => 3,
-            64.. => 2,
-            32.. => 1,
-            _ => 0,
-        }
-    }
-
     /// Decodes the value of the option.
     ///
     /// # Errors

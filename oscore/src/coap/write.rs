@@ -108,19 +108,6 @@ impl<'b> Writer<'b> {
         Ok(())
     }
 
-    /// Adds options that are already encoded, as [`super::Options::as_bytes`]
-    /// gives them, and a payload.
-    ///
-    /// # Errors
-    /// When they are malformed, out of order, or do not fit.
-    pub fn encoded(&mut self, options_and_payload: &[u8]) -> Result<(), Error> {
-        let (options, payload) = super::Options::parse(options_and_payload)?;
-        for option in options {
-            self.option(option.number, option.value)?;
-        }
-        self.payload(payload)
-    }
-
     /// Adds the payload. An empty one adds nothing.
     ///
     /// # Errors
@@ -167,17 +154,6 @@ impl<'b> Writer<'b> {
         self.put(bytes)?;
         self.payload = true;
         Ok(())
-    }
-
-    /// Bytes that a payload may still have.
-    pub fn payload_space(&self) -> usize {
-        if self.payload {
-            return 0;
-        }
-        self.buffer
-            .len()
-            .saturating_sub(self.used)
-            .saturating_sub(1)
     }
 
     /// Length of what has been written.
