@@ -261,7 +261,7 @@ impl<const SESSIONS: usize, const PENDING: usize, const PEERS: usize, const REPL
     }
 
     /// Takes a datagram that came from `from`. `scratch` and `out` should have
-    /// [`MAX_DATAGRAM`] bytes; a decrypted request lies in `scratch`, a reply in
+    /// [`crate::MAX_DATAGRAM`] bytes; a decrypted request lies in `scratch`, a reply in
     /// `out`. `now_ms` is a clock that does not go back.
     pub fn receive<'s>(
         &mut self,
