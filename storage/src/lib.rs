@@ -187,8 +187,8 @@
 //! promises for retention, or has flash with ECC.
 //!
 //! A single bit is put right by trying all 1024, if the record was sealed and no
-//! record that can be read is behind it in its page; a seal may lack one bit.
-//! This takes time only if it is needed.
+//! sealed record that can be read is behind it in its page; a seal may lack one
+//! bit. This takes time only if it is needed.
 //!
 //! # What it costs
 //!
