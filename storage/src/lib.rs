@@ -163,7 +163,10 @@
 //! one unless a transfer was opened, are whole. When a function reports a flash
 //! failure instead, the state is as before (a transfer is taken back as by a
 //! restart), and stays so as long as the power is on; a restart before the next
-//! success may find the state after it, as with a cut.
+//! success may find the state after it, as with a cut. The exception is
+//! [`Store::open_transfer`], if it is the page for the head that fails: by then
+//! a record says that the slot is nobody's (invariant 4), so that there is no
+//! transfer and nothing to roll back to.
 //!
 //! # What is promised under bit rot
 //!

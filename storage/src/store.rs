@@ -18,9 +18,10 @@ use crate::{ComponentStatus, Error, Layout, Lease, Opened, SlotId};
 /// is checked when it is compiled.
 ///
 /// Components are numbered as in the layout. A function that fails leaves the
-/// state that [`Store::status`] reports as it was, with two exceptions that
+/// state that [`Store::status`] reports as it was, with three exceptions that
 /// are stated there: a failed write takes the transfer back to the last whole
-/// page, and a payload that does not match ends its transfer.
+/// page, a payload that does not match ends its transfer, and where the head of
+/// a new transfer cannot be written, what its slot held is gone all the same.
 #[derive(Debug)]
 pub struct Store<F, const N: usize, const W: usize = 8> {
     flash: F,
@@ -112,7 +113,10 @@ impl<F: NorFlash, const N: usize, const W: usize> Store<F, N, W> {
     /// [`Error::UnknownComponent`], [`Error::WrongComponent`],
     /// [`Error::TrialPending`], [`Error::HeadLength`],
     /// [`Error::OldSequence`],
-    /// [`Error::TooLarge`], [`Error::SlotLent`], or the flash failed.
+    /// [`Error::TooLarge`], [`Error::SlotLent`]: nothing changed. Nor did it
+    /// if the flash failed in the journal. If it failed in the slot, no
+    /// transfer is open, not the one before either, and there is no capsule to
+    /// roll back to: the record that gives the slot up has to come first.
     pub fn open_transfer(
         &mut self,
         c: usize,
@@ -236,8 +240,9 @@ impl<F: NorFlash, const N: usize, const W: usize> Store<F, N, W> {
     ///
     /// # Errors
     /// [`Error::NoTransfer`], [`Error::OtherManifest`],
-    /// [`Error::Incomplete`], [`Error::OldSequence`], or the flash failed:
-    /// nothing changed. [`Error::WrongPayload`]: the transfer is given up.
+    /// [`Error::Incomplete`], or the flash failed: nothing changed.
+    /// [`Error::WrongPayload`]: the transfer is given up. If the flash fails in
+    /// that, its error is returned, and the transfer is still open.
     pub fn activate(
         &mut self,
         c: usize,
