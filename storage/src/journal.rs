@@ -32,8 +32,8 @@ pub(crate) struct Found {
 }
 
 impl Journal {
-    /// A journal without a record. Should one have been tried and be torn, its
-    /// number is 1.
+    /// A journal without a record: the first one has number 2. Should one have
+    /// been tried and be torn, it is in the page that is erased for that.
     pub(crate) const NEW: Self = Self {
         page: None,
         next: None,

@@ -195,8 +195,9 @@
 //!
 //! # What it costs
 //!
-//! Flash: two pages for each component and 1 kB for each slot. RAM: 232 bytes
-//! for each component with words up to 8 bytes. An update erases each page of
+//! Flash: two pages for each component and 1 kB for each slot. RAM: 200 bytes
+//! for each component with words up to 8 bytes and 32-bit pointers, 232 with
+//! 64-bit ones. An update erases each page of
 //! one slot once, so each page of both slots once in two updates; and of the
 //! journal one page for each power session that writes, plus one for each full
 //! page of records. It takes one record for opening, one for each page of the
