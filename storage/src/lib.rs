@@ -245,7 +245,6 @@ mod journal;
 mod layout;
 mod media;
 mod record;
-mod region;
 mod slot;
 mod state;
 mod status;
@@ -261,8 +260,7 @@ mod transfer;
 pub mod sim;
 
 pub use error::Error;
-pub use layout::{HEAD_AREA, JOURNAL_PAGES, Layout, LayoutError};
-pub use region::{Region, RegionError};
+pub use layout::{HEAD_AREA, Layout, LayoutError};
 pub use slot::{Lease, Slot};
 pub use status::{ComponentStatus, Opened, Phase, SlotId, SlotInfo, Transfer};
 pub use store::Store;

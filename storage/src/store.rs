@@ -93,11 +93,6 @@ impl<F: NorFlash, const N: usize, const W: usize> Store<F, N, W> {
             .map_or(0, |component| component.area.payload_capacity())
     }
 
-    /// The number of the component of this name.
-    pub fn component(&self, name: &str) -> Option<usize> {
-        (0..=N).find(|c| self.layout.name(*c) == Some(name))
-    }
-
     /// The state of component `c`; `None` if there is no such component.
     pub fn status(&self, c: usize) -> Option<ComponentStatus> {
         self.numbered(c).map(Component::status)
@@ -197,12 +192,6 @@ impl<F: NorFlash, const N: usize, const W: usize> Store<F, N, W> {
             component.payload(slot).saturating_add(offset),
             buffer,
         )
-    }
-
-    /// Length of the payload in a slot, bytes; `None` if it holds no capsule.
-    pub fn payload_len(&self, c: usize, slot: SlotId) -> Option<u32> {
-        let content = self.numbered(c)?.state.slot(slot);
-        content.phase().map(|_| content.size)
     }
 
     /// Where on the flash the payload of a slot is, of a capsule or of a complete
