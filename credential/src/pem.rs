@@ -2,7 +2,8 @@
 //!
 //! A credential file is one block `EDHOC CREDENTIAL`: the encoded claims set. An
 //! identity file is that block and after it one block `EDHOC PRIVATE KEY`: the
-//! 32-byte scalar. Nothing else is accepted but white space between and after.
+//! 32-byte scalar. Nothing else is accepted but white space before, between and
+//! after them.
 
 use crate::credential::{Credential, CredentialError, Identity};
 use alloc::string::String;

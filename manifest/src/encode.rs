@@ -155,9 +155,11 @@ impl core::error::Error for EncodeError {}
 /// # Errors
 ///
 /// The finished envelope is checked in the way a device does that trusts
-/// exactly these keys, so that nothing leaves here that a device refuses:
-/// every rule for the fields of `spec` shows up as [`EncodeError::Refused`].
-/// There may be fewer signatures than `spec` asks for; see [`add_signature`].
+/// exactly these keys, so that every rule for the fields of `spec` shows up as
+/// [`EncodeError::Refused`]. What a device compares with what it is and has is
+/// not known here: sequence number 0, say, is no error, but nothing that a store
+/// takes. There may be fewer signatures than `spec` asks for; see
+/// [`add_signature`].
 pub fn build_envelope(
     spec: &ManifestSpec,
     keys: &[&dyn Sign],

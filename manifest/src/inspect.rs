@@ -35,7 +35,9 @@ pub struct Inspected<'a> {
     pub text: Option<Text>,
     /// The integrated payload, if all of it is there.
     pub payload: Option<&'a [u8]>,
-    /// What a device would object to, as far as that can be seen without a key.
+    /// What does not fit together, so that a device would object to it, as far
+    /// as that can be seen without a key. Fewer signatures than the manifest
+    /// asks for are not among it: the others may be still to come.
     pub problems: Vec<Error>,
 }
 

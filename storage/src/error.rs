@@ -8,8 +8,9 @@ use crate::LayoutError;
 
 /// A refusal or failure of the store, one variant per check.
 ///
-/// `E` is the flash's own error. Whatever the error, the store stays usable
-/// and the state that was last reported stays in force.
+/// `E` is the flash's own error. Whatever the error, the store stays usable,
+/// and the state that was last reported stays in force, with the exceptions
+/// that [`Store`](crate::Store) lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error<E> {

@@ -32,8 +32,8 @@ pub(crate) struct Found {
 }
 
 impl Journal {
-    /// A journal without a record. Should one have been tried and be torn, its
-    /// number is 1.
+    /// A journal without a record: the first one has number 2. Should one have
+    /// been tried and be torn, it is in the page that is erased for that.
     pub(crate) const NEW: Self = Self {
         page: None,
         next: None,
@@ -174,7 +174,8 @@ fn scan<F: NorFlash>(
         ends_clean: false,
     };
     let mut place = Some(0);
-    // The last sealed record that cannot be read, if none that can follows.
+    // The last sealed record that cannot be read, if no sealed one that can
+    // follows.
     let mut rotten = None;
     while let Some(at) = place {
         place = next_place(area, word, at);
@@ -193,16 +194,22 @@ fn scan<F: NorFlash>(
         scan.ends_clean = false;
         match record {
             Some(record) => {
-                rotten = None;
+                // One without its first seal may be gone at the next mount, so
+                // it is no reason to do without the one before.
+                let [first, _] = seals;
+                if first.is_there() {
+                    rotten = None;
+                }
                 scan.add(record, seals);
             }
             None if seals.iter().all(|seal| seal.is_there()) => rotten = Some(offset),
             None => {}
         }
     }
-    // The newest record of a journal is the last sealed one of its page: one
-    // flipped bit in it must not take the state back. Bits that differ in more
-    // than one place are a cut in an erase, of older records.
+    // The newest record that is certain to stay is the last sealed one of its
+    // page: one flipped bit in it must not take the state back, be it now or
+    // when an unsealed one behind it is gone. Bits that differ in more than one
+    // place are a cut in an erase, of older records.
     if let Some(offset) = rotten {
         let bytes = read_record(flash, word, offset)?;
         if let Some(record) = Record::repair(area.tag, &bytes) {
@@ -213,7 +220,7 @@ fn scan<F: NorFlash>(
 }
 
 impl Scan {
-    /// Takes a record in, of a place behind all those before.
+    /// Takes a record in.
     fn add(&mut self, record: Record, seals: [Seal; 2]) {
         let [first, _] = seals;
         if first.is_there() {

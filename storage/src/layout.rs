@@ -15,7 +15,7 @@ use crate::record::{Place, Tag};
 pub const HEAD_AREA: u32 = 1024;
 
 /// Erase pages of one component's journal.
-pub const JOURNAL_PAGES: u32 = 2;
+const JOURNAL_PAGES: u32 = 2;
 
 /// What the journal of the counter is marked with instead of a name.
 const COUNTER: &str = "";

@@ -163,7 +163,10 @@
 //! one unless a transfer was opened, are whole. When a function reports a flash
 //! failure instead, the state is as before (a transfer is taken back as by a
 //! restart), and stays so as long as the power is on; a restart before the next
-//! success may find the state after it, as with a cut.
+//! success may find the state after it, as with a cut. The exception is
+//! [`Store::open_transfer`], if it is the page for the head that fails: by then
+//! a record says that the slot is nobody's (invariant 4), so that there is no
+//! transfer and nothing to roll back to.
 //!
 //! # What is promised under bit rot
 //!
@@ -187,13 +190,14 @@
 //! promises for retention, or has flash with ECC.
 //!
 //! A single bit is put right by trying all 1024, if the record was sealed and no
-//! record that can be read is behind it in its page; a seal may lack one bit.
-//! This takes time only if it is needed.
+//! sealed record that can be read is behind it in its page; a seal may lack one
+//! bit. This takes time only if it is needed.
 //!
 //! # What it costs
 //!
-//! Flash: two pages for each component and 1 kB for each slot. RAM: 232 bytes
-//! for each component with words up to 8 bytes. An update erases each page of
+//! Flash: two pages for each component and 1 kB for each slot. RAM: 200 bytes
+//! for each component with words up to 8 bytes and 32-bit pointers, 232 with
+//! 64-bit ones. An update erases each page of
 //! one slot once, so each page of both slots once in two updates; and of the
 //! journal one page for each power session that writes, plus one for each full
 //! page of records. It takes one record for opening, one for each page of the
@@ -241,7 +245,6 @@ mod journal;
 mod layout;
 mod media;
 mod record;
-mod region;
 mod slot;
 mod state;
 mod status;
@@ -257,8 +260,7 @@ mod transfer;
 pub mod sim;
 
 pub use error::Error;
-pub use layout::{HEAD_AREA, JOURNAL_PAGES, Layout, LayoutError};
-pub use region::{Region, RegionError};
+pub use layout::{HEAD_AREA, Layout, LayoutError};
 pub use slot::{Lease, Slot};
 pub use status::{ComponentStatus, Opened, Phase, SlotId, SlotInfo, Transfer};
 pub use store::Store;

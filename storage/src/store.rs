@@ -18,9 +18,10 @@ use crate::{ComponentStatus, Error, Layout, Lease, Opened, SlotId};
 /// is checked when it is compiled.
 ///
 /// Components are numbered as in the layout. A function that fails leaves the
-/// state that [`Store::status`] reports as it was, with two exceptions that
+/// state that [`Store::status`] reports as it was, with three exceptions that
 /// are stated there: a failed write takes the transfer back to the last whole
-/// page, and a payload that does not match ends its transfer.
+/// page, a payload that does not match ends its transfer, and where the head of
+/// a new transfer cannot be written, what its slot held is gone all the same.
 #[derive(Debug)]
 pub struct Store<F, const N: usize, const W: usize = 8> {
     flash: F,
@@ -92,11 +93,6 @@ impl<F: NorFlash, const N: usize, const W: usize> Store<F, N, W> {
             .map_or(0, |component| component.area.payload_capacity())
     }
 
-    /// The number of the component of this name.
-    pub fn component(&self, name: &str) -> Option<usize> {
-        (0..=N).find(|c| self.layout.name(*c) == Some(name))
-    }
-
     /// The state of component `c`; `None` if there is no such component.
     pub fn status(&self, c: usize) -> Option<ComponentStatus> {
         self.numbered(c).map(Component::status)
@@ -112,7 +108,10 @@ impl<F: NorFlash, const N: usize, const W: usize> Store<F, N, W> {
     /// [`Error::UnknownComponent`], [`Error::WrongComponent`],
     /// [`Error::TrialPending`], [`Error::HeadLength`],
     /// [`Error::OldSequence`],
-    /// [`Error::TooLarge`], [`Error::SlotLent`], or the flash failed.
+    /// [`Error::TooLarge`], [`Error::SlotLent`]: nothing changed. Nor did it
+    /// if the flash failed in the journal. If it failed in the slot, no
+    /// transfer is open, not the one before either, and there is no capsule to
+    /// roll back to: the record that gives the slot up has to come first.
     pub fn open_transfer(
         &mut self,
         c: usize,
@@ -195,12 +194,6 @@ impl<F: NorFlash, const N: usize, const W: usize> Store<F, N, W> {
         )
     }
 
-    /// Length of the payload in a slot, bytes; `None` if it holds no capsule.
-    pub fn payload_len(&self, c: usize, slot: SlotId) -> Option<u32> {
-        let content = self.numbered(c)?.state.slot(slot);
-        content.phase().map(|_| content.size)
-    }
-
     /// Where on the flash the payload of a slot is, of a capsule or of a complete
     /// transfer, for use in place; `None` if there is neither. Nothing vouches
     /// for the bytes but [`Store::check_payload`], and only a [`Lease`] keeps
@@ -236,8 +229,9 @@ impl<F: NorFlash, const N: usize, const W: usize> Store<F, N, W> {
     ///
     /// # Errors
     /// [`Error::NoTransfer`], [`Error::OtherManifest`],
-    /// [`Error::Incomplete`], [`Error::OldSequence`], or the flash failed:
-    /// nothing changed. [`Error::WrongPayload`]: the transfer is given up.
+    /// [`Error::Incomplete`], or the flash failed: nothing changed.
+    /// [`Error::WrongPayload`]: the transfer is given up. If the flash fails in
+    /// that, its error is returned, and the transfer is still open.
     pub fn activate(
         &mut self,
         c: usize,

@@ -207,6 +207,15 @@ fn flash_file(options: &DeviceOptions) -> Result<&str> {
     Ok(flash)
 }
 
+/// QEMU's end of the network: its own network, in which the device's port is that of
+/// `listen`; or frames as datagrams, from there.
+fn network(device: &str, options: &DeviceOptions, listen: &str) -> String {
+    match &options.wire {
+        None => format!("user,{device},hostfwd=udp:{listen}-:5683"),
+        Some(wire) => format!("socket,{device},udp={wire},localaddr={listen}"),
+    }
+}
+
 fn cortex_m(image: &Path, options: &DeviceOptions, listen: &str) -> Result<Command> {
     let flash = flash_file(options)?;
     let arguments = options.extra.iter();
@@ -220,7 +229,7 @@ fn cortex_m(image: &Path, options: &DeviceOptions, listen: &str) -> Result<Comma
             "enable=on,target=native,arg=flash={flash}{arguments}"
         ))
         .arg("-nic")
-        .arg(format!("user,model=lan9118,hostfwd=udp:{listen}-:5683"))
+        .arg(network("model=lan9118", options, listen))
         .arg("-kernel")
         .arg(image)
         .stdout(Stdio::piped())
@@ -241,7 +250,7 @@ fn riscv(image: &Path, options: &DeviceOptions, listen: &str) -> Result<Command>
         .arg("-drive")
         .arg(format!("if=pflash,unit=1,format=raw,file={flash}"))
         .arg("-netdev")
-        .arg(format!("user,id=net,hostfwd=udp:{listen}-:5683"))
+        .arg(network("id=net", options, listen))
         .args(["-device", "virtio-net-device,netdev=net"])
         // As what is started first: QEMU loads no `-kernel` where there is a
         // second flash bank.

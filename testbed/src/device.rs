@@ -26,6 +26,9 @@ pub struct DeviceOptions {
     pub identity: PathBuf,
     /// Further arguments.
     pub extra: Vec<String>,
+    /// Of an emulated board: the host and port that get each frame of its network as
+    /// a datagram, and send it frames in the same way, in place of a network of QEMU's.
+    pub wire: Option<String>,
 }
 
 /// A running device.

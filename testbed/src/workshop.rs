@@ -243,6 +243,7 @@ impl Workshop {
             ],
             identity: self.path("device.pub"),
             extra: Vec::new(),
+            wire: None,
         };
         change(&mut options);
         Device::start(self.board, &self.programs, options)

@@ -209,7 +209,14 @@ fn clippy() -> Result<()> {
 
 /// The scenarios that every board goes through: the native board's tests of
 /// these names, and the demo.
-const SCENARIOS: [&str; 5] = ["pipeline", "refused", "contained", "kill", "watchdog"];
+const SCENARIOS: [&str; 6] = [
+    "pipeline",
+    "refused",
+    "contained",
+    "kill",
+    "watchdog",
+    "false_addresses",
+];
 
 /// The same demo and the same scenarios against the image of a board.
 fn on_board(board: Board, count: &mut Count) -> Result<()> {

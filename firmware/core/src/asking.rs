@@ -8,13 +8,14 @@ use rand_core::CryptoRngCore;
 use sealift_oscore::Credential;
 use sealift_oscore::coap::number;
 use sealift_oscore::server;
-use sealift_wire::Refusal;
+use sealift_wire::{Refusal, Roles};
 
 use crate::capsule::Host;
 use crate::claim::HELD_MS;
 use crate::device::Device;
 use crate::request::Request;
 use crate::response::Response;
+use crate::route::Operation;
 use crate::sending::Answer;
 use crate::service::Reply;
 use crate::turns::Turn;
@@ -55,10 +56,7 @@ where
         };
         let mut asked = Asked::of(&request);
         let answer = match self.serve(&request, peer.0, proven_ms) {
-            Ok(Reply::Later(later)) if self.queue.has_room(&asked.exchange, &later) => {
-                return self.wait(asked, later, reply, out);
-            }
-            Ok(Reply::Later(_)) => self.refused(&mut asked, &request, Refusal::Busy),
+            Ok(Reply::Later(later)) => return self.wait(asked, later, reply, out),
             Ok(Reply::Continue) => Answer::go_on(request.block1),
             Ok(Reply::Whole(response)) => self.answer(&asked, response),
             Err(refusal) => self.refused(&mut asked, &request, refusal),
@@ -84,8 +82,17 @@ where
             return Err(Refusal::BlockOutOfOrder);
         }
         let age = self.service.vms.now.saturating_sub(proven_ms);
-        if age > FRESH_MS && operation.must_be_fresh(request.code, request.is_first()) {
+        if age > FRESH_MS && operation.must_be_fresh(request) {
             return Err(Refusal::Stale);
+        }
+        // Before anything is done: what has no place to wait was not done.
+        let calls = match operation {
+            Operation::Capsule(vm) => Some(vm),
+            _ => None,
+        };
+        let waits = !operation.only_reads() && request.is_last();
+        if waits && !self.queue.has_room(request.session, calls) {
+            return Err(Refusal::Busy);
         }
         let reply = self.service.serve(operation, request, peer);
         if core::mem::take(&mut self.service.vms.peers_changed) {
@@ -95,7 +102,7 @@ where
     }
 
     /// Whom the device knows has changed: ends the sessions of those that it does
-    /// not know any more, and forgets what they asked for.
+    /// not know any more, and forgets the calls of those that may make none.
     fn renew_peers(&mut self) {
         let policy = &self.service.vms.policy;
         let peers: Vec<Credential> = policy.credentials().cloned().collect();
@@ -103,8 +110,11 @@ where
             log::error!("{error}");
         }
         let server = &self.server;
-        self.queue
-            .forget(|session| server.sessions().all(|(id, _)| id != session));
+        self.queue.forget(|session| {
+            let mut sessions = server.sessions();
+            let known = sessions.find(|(id, _)| *id == session);
+            !known.is_some_and(|(_, peer)| policy.roles(peer.0).has(Roles::USE))
+        });
     }
 
     /// Has a request wait for a capsule. If that is done with it at once, the

@@ -55,23 +55,37 @@ impl<'a> Piece<'a> {
     }
 }
 
+/// How long a body is kept for somebody who does not go on, in milliseconds:
+/// `EXCHANGE_LIFETIME` (RFC 7252, 4.8.2). Nobody repeats a block after that.
+const KEPT_MS: u64 = 247_000;
+
 /// A request body that is collected in RAM. `K` tells one body from another.
 #[derive(Debug)]
 pub(crate) struct Body<K> {
     key: K,
     bytes: Vec<u8>,
+    /// When its latest piece came.
+    seen: u64,
 }
 
 /// A place for one body that is being collected; a new one takes the place of
 /// an unfinished one. A body that is whole in one piece needs no place.
 pub(crate) type Collecting<K> = Option<Body<K>>;
 
-/// Adds a piece to the body `key`. Returns the body when it is whole.
+/// Whether nobody goes on with the body that is being collected.
+pub(crate) fn is_abandoned<K>(collecting: &Collecting<K>, now: u64) -> bool {
+    let body = collecting.as_ref();
+    body.is_some_and(|body| now.saturating_sub(body.seen) >= KEPT_MS)
+}
+
+/// Adds a piece, which came at `now`, to the body `key`. Returns the body when it is
+/// whole.
 pub(crate) fn collect<K: PartialEq>(
     collecting: &mut Collecting<K>,
     key: K,
     piece: Piece<'_>,
     limit: usize,
+    now: u64,
 ) -> Result<Option<Vec<u8>>, Refusal> {
     if piece.offset == 0 && !piece.more {
         // The sender has started over, and is done.
@@ -88,6 +102,7 @@ pub(crate) fn collect<K: PartialEq>(
         _ if piece.offset == 0 => Body {
             key,
             bytes: Vec::new(),
+            seen: now,
         },
         other => {
             *collecting = other;
@@ -104,7 +119,13 @@ pub(crate) fn collect<K: PartialEq>(
     if body.bytes.len().saturating_add(rest.len()) > limit {
         return Err(Refusal::TooLarge);
     }
+    // Not twice as much as before: a body may be a large part of what there is.
+    if body.bytes.try_reserve_exact(rest.len()).is_err() {
+        log::error!("no memory for a body of {} bytes", body.bytes.len());
+        return Err(Refusal::Internal);
+    }
     body.bytes.extend_from_slice(rest);
+    body.seen = now;
     if piece.more {
         *collecting = Some(body);
         return Ok(None);
@@ -179,25 +200,31 @@ mod tests {
         let mut collecting = None;
         let piece = |num, more| Piece::new(block(num, more, 0), &[1; 16]).unwrap();
         assert_eq!(
-            collect(&mut collecting, 'a', piece(1, true), 64),
-            Err(Refusal::BlockOutOfOrder)
-        );
-        assert_eq!(collect(&mut collecting, 'a', piece(0, true), 64), Ok(None));
-        assert_eq!(
-            collect(&mut collecting, 'b', piece(1, true), 64),
+            collect(&mut collecting, 'a', piece(1, true), 64, 0),
             Err(Refusal::BlockOutOfOrder)
         );
         assert_eq!(
-            collect(&mut collecting, 'a', piece(2, true), 64),
+            collect(&mut collecting, 'a', piece(0, true), 64, 0),
+            Ok(None)
+        );
+        assert_eq!(
+            collect(&mut collecting, 'b', piece(1, true), 64, 0),
             Err(Refusal::BlockOutOfOrder)
         );
         assert_eq!(
-            collect(&mut collecting, 'a', piece(1, false), 64),
+            collect(&mut collecting, 'a', piece(2, true), 64, 0),
+            Err(Refusal::BlockOutOfOrder)
+        );
+        assert_eq!(
+            collect(&mut collecting, 'a', piece(1, false), 64, 0),
             Ok(Some(alloc::vec![1; 32]))
         );
-        assert_eq!(collect(&mut collecting, 'a', piece(0, true), 20), Ok(None));
         assert_eq!(
-            collect(&mut collecting, 'a', piece(1, true), 20),
+            collect(&mut collecting, 'a', piece(0, true), 20, 0),
+            Ok(None)
+        );
+        assert_eq!(
+            collect(&mut collecting, 'a', piece(1, true), 20, 0),
             Err(Refusal::TooLarge)
         );
     }
@@ -206,18 +233,24 @@ mod tests {
     fn a_body_in_one_piece_leaves_the_others_alone() {
         let mut collecting = None;
         let piece = |num, more| Piece::new(block(num, more, 0), &[1; 16]).unwrap();
-        assert_eq!(collect(&mut collecting, 'a', piece(0, true), 64), Ok(None));
-        let whole = collect(&mut collecting, 'b', piece(0, false), 64);
+        assert_eq!(
+            collect(&mut collecting, 'a', piece(0, true), 64, 0),
+            Ok(None)
+        );
+        let whole = collect(&mut collecting, 'b', piece(0, false), 64, 0);
         assert_eq!(whole, Ok(Some(alloc::vec![1; 16])));
         assert_eq!(
-            collect(&mut collecting, 'b', piece(0, false), 15),
+            collect(&mut collecting, 'b', piece(0, false), 15, 0),
             Err(Refusal::TooLarge)
         );
-        assert_eq!(collect(&mut collecting, 'a', piece(1, true), 64), Ok(None));
-        // But its own is over.
-        assert!(collect(&mut collecting, 'a', piece(0, false), 64).is_ok());
         assert_eq!(
-            collect(&mut collecting, 'a', piece(2, false), 64),
+            collect(&mut collecting, 'a', piece(1, true), 64, 0),
+            Ok(None)
+        );
+        // But its own is over.
+        assert!(collect(&mut collecting, 'a', piece(0, false), 64, 0).is_ok());
+        assert_eq!(
+            collect(&mut collecting, 'a', piece(2, false), 64, 0),
             Err(Refusal::BlockOutOfOrder)
         );
     }
@@ -249,5 +282,17 @@ mod tests {
         );
         assert_eq!(slice(800, None, 800), Ok((None, 0..800)));
         assert_eq!(slice(9, None, 8), Err(Refusal::BadAnswer));
+    }
+
+    #[test]
+    fn a_body_that_nobody_goes_on_with_is_abandoned() {
+        let mut collecting = None;
+        let piece = |num| Piece::new(block(num, true, 0), &[1; 16]).unwrap();
+        assert!(!is_abandoned(&collecting, KEPT_MS));
+        collect(&mut collecting, 'a', piece(0), 64, 5).unwrap();
+        assert!(!is_abandoned(&collecting, 4 + KEPT_MS));
+        assert!(is_abandoned(&collecting, 5 + KEPT_MS));
+        collect(&mut collecting, 'a', piece(1), 64, 6).unwrap();
+        assert!(!is_abandoned(&collecting, 5 + KEPT_MS));
     }
 }

@@ -48,7 +48,7 @@ pub struct Config<const N: usize> {
     /// started anew should the other not be what it was signed for.
     pub beside: bool,
     /// The largest body of a request to run an ephemeral capsule, in bytes:
-    /// envelope and input are in RAM while it runs.
+    /// envelope and input are in RAM, and twice while it is started.
     pub job_limit: usize,
     /// How long a capsule may take for a start, a call or a job, waiting
     /// included, in milliseconds.
@@ -199,6 +199,7 @@ where
     /// `turns`. `now` and `out` are as for [`Device::handle_datagram`].
     pub fn poll(&mut self, now: u64, out: &mut [u8]) -> Step {
         self.service.vms.now = now;
+        self.service.tidy();
         if let Some((to, length)) = self.server.poll(now, out) {
             return Step::Send(to, length);
         }

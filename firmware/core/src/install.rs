@@ -117,7 +117,7 @@ where
         if let Err(refusal) = begun {
             let open = self.transfer(vm);
             // These bytes will not become better, unless it was the flash
-            // that could not be read. The running capsule goes on.
+            // that could not be read.
             if refusal != Refusal::Internal
                 && open.is_ok()
                 && let Err(error) = self.store.abort_transfer(vm)
@@ -152,37 +152,60 @@ where
         let head = self.head(vm, slot)?;
         let manifest = self.acceptance.manifest(&head, name, Kind::Persistent)?;
         self.prove(vm, slot, &manifest)?;
-        self.store
-            .activate(vm, &manifest, TRIES)
-            .map_err(|error| refuse::store(name, &error))
+        let activated = self.store.activate(vm, &manifest, TRIES);
+        activated.map_err(|error| {
+            self.resume(vm);
+            refuse::store(name, &error)
+        })
     }
 
     /// Checks that the payload in `slot` is what the manifest says, and a
-    /// capsule that could be started; runs nothing of it.
+    /// capsule that could be started; runs nothing of it. Where there is no room for
+    /// both, the capsule that runs is stopped, unless the check fails.
     fn prove(
         &mut self,
         vm: usize,
         slot: SlotId,
         manifest: &Verified<Manifest<'_>>,
     ) -> Result<(), Refusal> {
-        let payload = self.payload(vm, slot, manifest)?;
-        if !self.beside {
+        let name = self.name(vm);
+        let copied = self.mapping.is_none();
+        if !self.beside && copied {
+            // The copy needs the room, too.
+            self.store
+                .check_payload(vm, slot, manifest)
+                .map_err(|error| refuse::store(name, &error))?;
             self.stop(vm);
         }
-        let checked = capsule::check(manifest, &payload);
-        drop(payload);
-        checked.map_err(|fault| {
+        let checked = self.payload(vm, slot, manifest).and_then(|payload| {
             if !self.beside {
-                self.start(vm);
+                self.stop(vm);
             }
-            refuse::because(self.name(vm), &fault, fault.refusal())
-        })
+            capsule::check(manifest, &payload)
+                .map_err(|fault| refuse::because(name, &fault, fault.refusal()))
+        });
+        if checked.is_err() {
+            self.resume(vm);
+        }
+        checked
     }
 
-    /// Confirms the trial of `vm`.
+    /// Starts what was stopped for a check.
+    fn resume(&mut self, vm: usize) {
+        if !self.beside && !self.is_running(vm) && !self.is_starting(vm) {
+            self.start(vm);
+        }
+    }
+
+    /// Confirms the trial of `vm`, once it runs: what fails to start has to be on
+    /// trial then.
     pub(crate) fn confirm(&mut self, vm: usize) -> Result<(), Refusal> {
         let name = self.name(vm);
         let active = self.active(vm).ok_or(Refusal::NoTrial)?;
+        if self.on_trial(vm) && !self.is_running(vm) {
+            let why = "the trial does not run yet";
+            return Err(refuse::because(name, &why, Refusal::Busy));
+        }
         let head = self.head(vm, active.slot)?;
         let manifest = self.acceptance.manifest(&head, name, Kind::Persistent)?;
         self.store
@@ -203,9 +226,11 @@ where
             let manifest = self.acceptance.manifest(&head, name, Kind::Persistent)?;
             self.prove(vm, previous.slot, &manifest)?;
         }
-        self.store
-            .rollback(vm)
-            .map_err(|error| refuse::store(name, &error))?;
+        let rolled_back = self.store.rollback(vm);
+        rolled_back.map_err(|error| {
+            self.resume(vm);
+            refuse::store(name, &error)
+        })?;
         log::info!("{name}: rolled back by request");
         self.start(vm);
         Ok(())

@@ -8,7 +8,7 @@ use sealift_oscore::coap::Code;
 use sealift_storage::Error as StoreError;
 use sealift_wire::{Refusal, VM_RUN};
 
-use crate::block::{Collecting, collect};
+use crate::block::{Collecting, collect, is_abandoned};
 use crate::capsule::{Activity, ArtifactBytes, Ephemeral, Fault, Host, Quota};
 use crate::claim::Claim;
 use crate::ota::Sender;
@@ -69,8 +69,16 @@ impl Jobs {
     /// be among them.
     pub(crate) fn distrust(&mut self) {
         self.sending.free();
+        self.body = None;
         if let Some(job) = &mut self.running {
             job.ended = true;
+        }
+    }
+
+    /// Forgets a body that nobody goes on with.
+    pub(crate) fn tidy(&mut self, now: u64) {
+        if is_abandoned(&self.body, now) {
+            self.body = None;
         }
     }
 
@@ -87,7 +95,7 @@ impl Jobs {
         if self.sending.excludes(peer, now) || self.running.is_some() {
             return Err(Refusal::Busy);
         }
-        let whole = collect(&mut self.body, request.exchange(), piece, self.limit);
+        let whole = collect(&mut self.body, request.exchange(), piece, self.limit, now);
         if self.body.is_some() {
             self.sending.hold(peer, now);
         } else {

@@ -30,6 +30,8 @@ impl Jobs {
 
     pub(crate) const fn distrust(&mut self) {}
 
+    pub(crate) const fn tidy(&mut self, _now: u64) {}
+
     /// There is no such resource.
     pub(crate) fn run<F, H: Host, const N: usize, const W: usize>(
         &mut self,

@@ -2,6 +2,8 @@
 
 use alloc::vec::Vec;
 
+use sha2::{Digest, Sha256};
+
 use sealift_oscore::coap::{self, BlockOption, Code, Inner, Writer, number};
 use sealift_oscore::server::SessionId;
 use sealift_wire::Refusal;
@@ -20,6 +22,10 @@ const KNOWN_CRITICAL: [u16; 7] = [
     number::BLOCK2,
 ];
 
+/// The most options of a request. Each takes some bytes of RAM as long as the request
+/// is looked at, and an empty one takes one byte on the way.
+const MAX_OPTIONS: usize = 64;
+
 /// What is not part of the question: the block that is asked for, sizes, and
 /// Observe, which later blocks leave out (RFC 7959, 2.6 and 4); Echo.
 const NOT_THE_QUESTION: [u16; 6] = [
@@ -33,12 +39,13 @@ const NOT_THE_QUESTION: [u16; 6] = [
 
 /// What the requests for all blocks of one body have in common: the session,
 /// the method and every option that is not about blocks. A Request-Tag is one
-/// of them (RFC 9175, 3.3).
+/// of them (RFC 9175, 3.3). Of the options it is a digest: it is kept as long as a
+/// body or an answer is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Exchange {
     pub(crate) session: SessionId,
     code: Code,
-    options: Vec<(u16, Vec<u8>)>,
+    options: [u8; 32],
 }
 
 /// An authenticated request.
@@ -61,6 +68,9 @@ impl<'a> Request<'a> {
         session: SessionId,
         roles: Roles,
     ) -> Result<Self, Refusal> {
+        if inner.options.clone().count() > MAX_OPTIONS {
+            return Err(Refusal::BadRequest);
+        }
         let path = inner
             .uri_path()
             .map(core::str::from_utf8)
@@ -79,14 +89,18 @@ impl<'a> Request<'a> {
 
     /// Which exchange of blocks it belongs to.
     pub(crate) fn exchange(&self) -> Exchange {
-        let options = self.inner.options.clone();
+        let mut digest = Sha256::new();
+        for option in self.inner.options.clone() {
+            if !NOT_THE_QUESTION.contains(&option.number) {
+                digest.update(option.number.to_be_bytes());
+                digest.update(option.value.len().to_be_bytes());
+                digest.update(option.value);
+            }
+        }
         Exchange {
             session: self.session,
             code: self.code,
-            options: options
-                .filter(|option| !NOT_THE_QUESTION.contains(&option.number))
-                .map(|option| (option.number, option.value.to_vec()))
-                .collect(),
+            options: digest.finalize().into(),
         }
     }
 
@@ -127,6 +141,11 @@ impl<'a> Request<'a> {
     /// Whether it begins something: it is no later block of a body.
     pub(crate) fn is_first(&self) -> bool {
         self.block1.is_none_or(|block| block.num == 0)
+    }
+
+    /// Whether it completes something: no block of its body follows.
+    pub(crate) fn is_last(&self) -> bool {
+        self.block1.is_none_or(|block| !block.more)
     }
 
     /// Refuses critical options that the device's own resources do not know
@@ -250,6 +269,20 @@ mod tests {
     }
 
     #[test]
+    fn no_more_options_are_taken_than_there_is_room_for() {
+        let of = |options: usize| {
+            inner(|writer| {
+                for _ in 0..options {
+                    writer.option(number::URI_PATH, b"").unwrap();
+                }
+            })
+        };
+        assert!(request(&of(MAX_OPTIONS)).is_ok());
+        let refusal = request(&of(MAX_OPTIONS + 1)).unwrap_err();
+        assert_eq!(refusal, Refusal::BadRequest);
+    }
+
+    #[test]
     fn blocks_belong_together_if_all_but_the_block_is_the_same() {
         let of = |path: &str, query: &[u8], block: u32| {
             let bytes = inner(|writer| {
@@ -263,6 +296,7 @@ mod tests {
         let first = of("vm1/a", b"x=1", 0x06);
         assert_eq!(first, of("vm1/a", b"x=1", 0x16));
         assert_ne!(first, of("vm1/b", b"x=1", 0x06));
+        assert_ne!(first, of("vm1/ax=1", b"", 0x06));
         assert_ne!(first, of("vm1/a", b"x=2", 0x06));
     }
 }

@@ -4,6 +4,7 @@ use sealift_manifest::TRUST;
 use sealift_oscore::coap::Code;
 use sealift_wire::{CONFIRM, PAYLOAD, ROLLBACK, Refusal, VM_CONTROL, VM_RUN};
 
+use crate::request::Request;
 use crate::response::{CBOR, LINK_FORMAT, OCTETS};
 use sealift_wire::Roles;
 
@@ -122,13 +123,15 @@ impl Operation {
 
     /// Whether a request that was held back and comes late could do harm: it
     /// does something, and nothing tells it from a new one.
-    pub(crate) fn must_be_fresh(self, code: Code, first: bool) -> bool {
+    pub(crate) fn must_be_fresh(self, request: &Request<'_>) -> bool {
+        // What is begun takes a place, and the last block does what all are for. A
+        // block between them does nothing that the next one could not put right.
+        let ends = request.is_first() || request.is_last();
         match self {
-            Self::Discover | Self::Status | Self::ComponentStatus(_) | Self::Payload(_) => false,
+            Self::Discover | Self::Status | Self::ComponentStatus(_) => false,
             Self::Confirm(_) | Self::Rollback(_) | Self::Remove(_) => true,
-            // Later blocks belong to what was fresh when it began.
-            Self::Envelope(_) | Self::Run => first,
-            Self::Capsule(_) => first && code != Code::GET && code != Code::FETCH,
+            Self::Envelope(_) | Self::Payload(_) | Self::Run => ends,
+            Self::Capsule(_) => ends && !matches!(request.code, Code::GET | Code::FETCH),
         }
     }
 

@@ -13,7 +13,7 @@ use sealift_oscore::server::SessionId;
 use sealift_storage::Phase as StoredPhase;
 use sealift_wire::{ComponentStatus, DeviceStatus, Phase, Refusal, Transfer, VM_CONTROL, VM_RUN};
 
-use crate::block::{Collecting, collect};
+use crate::block::{Collecting, collect, is_abandoned};
 use crate::capsule::Host;
 use crate::jobs::Jobs;
 use crate::ota::{Ota, Progress, Sender};
@@ -140,6 +140,13 @@ where
         })
     }
 
+    /// Forgets the bodies that nobody goes on with.
+    pub(crate) fn tidy(&mut self) {
+        let now = self.vms.now;
+        self.bodies.retain(|(_, body)| !is_abandoned(body, now));
+        self.jobs.tidy(now);
+    }
+
     /// The largest request body that is taken, in bytes; `None` where none is.
     pub(crate) fn limit(&self, operation: Operation) -> Option<usize> {
         let slot = |vm| {
@@ -170,7 +177,8 @@ where
             }
         };
         let (_, collecting) = self.bodies.get_mut(place).ok_or(Refusal::Internal)?;
-        let whole = collect(collecting, request.exchange(), piece, CAPSULE_BODY);
+        let now = self.vms.now;
+        let whole = collect(collecting, request.exchange(), piece, CAPSULE_BODY, now);
         if collecting.is_none() {
             self.bodies.remove(place);
         }

@@ -63,7 +63,7 @@ where
         })
     }
 
-    /// Reads the head of the envelope in `slot` and verifies it.
+    /// Reads the head of the envelope in `slot`; nothing of it is verified yet.
     pub(crate) fn head(&mut self, vm: usize, slot: SlotId) -> Result<Vec<u8>, Refusal> {
         let name = self.name(vm);
         let mut buffer = alloc::vec![0; MAX_HEAD];

@@ -41,7 +41,8 @@
 //!
 //! Not the one before it, nor the provisioned keys, which may be revoked: then
 //! nobody may sign capsules, and none runs. The provisioned peers can send a
-//! newer record; the same one again is refused.
+//! newer record; the same one again is refused. Where it is only that the flash cannot
+//! be read, nothing is given up for it: each start of a capsule tries again first.
 
 use embedded_storage::nor_flash::NorFlash;
 use sealift_manifest::{Kind, Manifest, TRUST, Verified};
@@ -76,13 +77,21 @@ where
         self.trust_number().is_some_and(|number| number != 0) && !self.acceptance.trust.is_empty()
     }
 
-    /// Trusts what the record in the store says, if there ever was one.
-    pub(crate) fn load_trust(&mut self) {
+    /// Trusts what the record in the store says, if there ever was one; says whether
+    /// that is known. Where the flash cannot be read now, nobody may sign until it can.
+    pub(crate) fn load_trust(&mut self) -> bool {
         if self.trust_number().is_none_or(|number| number == 0) {
-            return;
+            return true;
         }
-        match self.stored_trust() {
+        let stored = self.stored_trust();
+        let known = !matches!(stored, Err(Refusal::Internal));
+        self.trust_is_known = known;
+        match stored {
             Ok(trust) => self.trust(trust),
+            Err(_) if !known => {
+                log::error!("{TRUST}: cannot be read: nobody may sign, until it can");
+                self.acceptance.trust = Keys::default();
+            }
             Err(refusal) => {
                 log::error!("{TRUST}: {refusal}: nobody may sign, until there is a newer record");
                 self.acceptance.trust = Keys::default();
@@ -92,6 +101,7 @@ where
                 }
             }
         }
+        known
     }
 
     fn stored_trust(&mut self) -> Result<Trust, Refusal> {
@@ -156,7 +166,6 @@ where
         self.settle(&manifest);
         log::info!("{TRUST}: record {} is in force", manifest.sequence_number);
         self.trust(trust);
-        self.peers_changed = true;
         self.end_untrusted();
         Ok(())
     }
@@ -172,6 +181,8 @@ where
     fn trust(&mut self, trust: Trust) {
         self.policy = Policy::new(trust.peers);
         self.acceptance.trust = trust.translators;
+        self.peers_changed = true;
+        self.trust_is_known = true;
     }
 
     /// Stops the capsules that are not trusted any more. In the place of one, the

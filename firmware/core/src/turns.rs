@@ -3,9 +3,8 @@
 //! # Nobody starves
 //!
 //! Fuel bounds what a call costs in all; what it costs the others is bounded
-//! by turns. One is at most a [`SLICE`](crate::capsule::SLICE) of fuel in the
-//! capsule's own code and about as much in host calls, each of which costs
-//! fuel for what it moves; and before or after it perhaps the beginning of a
+//! by turns. One is a [`SLICE`](crate::capsule::SLICE) of fuel, or at most three with
+//! host calls, each of which costs fuel for what it moves; and before or after it perhaps the beginning of a
 //! start, which is to read, hash and verify a slot, and to load it. A single
 //! instruction that fills or copies memory is not cut in two, and moves no
 //! more than the capsule has.
@@ -13,7 +12,8 @@
 //! - Components and the job have turns one after the other, however many
 //!   requests wait for one of them. So with `N` components, one that is at work
 //!   has at least every `N + 2`nd turn.
-//! - The device takes a datagram after `N + 1` turns at most. One with a request
+//! - The device takes a datagram after `N + 1` turns at most, and as many more for each
+//!   answer that gets ready meanwhile. One with a request
 //!   for a capsule gives that one turn ahead of the others, and none if it is
 //!   at work already. (If it is alone, it has a few at once, and nobody is kept
 //!   from anything.)

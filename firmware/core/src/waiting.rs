@@ -13,6 +13,9 @@ use crate::request::{Exchange, Request};
 /// wait for something else.
 const PER_SESSION: usize = 4;
 
+/// Characters of a path that the log has room for.
+const MAX_NAME: usize = 64;
+
 /// What a request waits for.
 #[derive(Debug)]
 pub(crate) enum Later {
@@ -51,14 +54,20 @@ impl Asked {
             exchange: request.exchange(),
             block1: request.block1,
             block2: request.block2,
-            // The path is the peer's: nothing of it may pass for a line.
-            name: alloc::format!(
-                "{} /{}",
-                request.code,
-                request.path.join("/").escape_default()
-            ),
+            name: name(request),
         }
     }
+}
+
+/// Method and path, as far as there is room for it in a line.
+fn name(request: &Request<'_>) -> String {
+    let segments = request.path.iter();
+    let path = segments.flat_map(|segment| segment.chars().chain(['/']));
+    // The path is the peer's: nothing of it may pass for a line.
+    let path = path.take(MAX_NAME).flat_map(char::escape_default);
+    let mut name = alloc::format!("{} /", request.code);
+    name.extend(path);
+    name
 }
 
 /// A request that waits.
@@ -99,27 +108,27 @@ impl Queue {
         }
     }
 
-    /// Whether one more of the session that asks may wait, for this.
+    /// Whether one more request of this session may wait: for an answer of the
+    /// capsule that it calls, or for anything else.
     ///
     /// Of the places for calls one is kept for each component that nobody
     /// calls: who fills the queue of a capsule that spins leaves the others
     /// theirs. What waits for a start or for a job has been done already and
     /// takes no place of a call.
-    pub(crate) fn has_room(&self, for_one_of: &Exchange, later: &Later) -> bool {
-        let session = for_one_of.session;
+    pub(crate) fn has_room(&self, session: SessionId, calls: Option<usize>) -> bool {
         let is_call = |later: &Later| matches!(later, Later::Call { .. });
-        let alike = |waiting: &&Waiting| is_call(&waiting.later) == is_call(later);
+        let alike = |waiting: &&Waiting| is_call(&waiting.later) == calls.is_some();
         let of_session = |waiting: &&Waiting| waiting.asked.exchange.session == session;
         let mine = self.waiting.iter().filter(alike).filter(of_session);
         if mine.count() >= PER_SESSION {
             return false;
         }
-        let Later::Call { vm, .. } = later else {
+        let Some(vm) = calls else {
             return true;
         };
         let calls = self.waiting.iter().filter(alike).count();
         let kept = (0..self.components)
-            .filter(|other| other != vm && !self.is_called(*other))
+            .filter(|other| *other != vm && !self.is_called(*other))
             .count();
         calls.saturating_add(kept) < self.capacity
     }

@@ -6,8 +6,8 @@ mod heap_common;
 
 use device_common::capsules::{self, Capsule};
 use device_common::{Rig, Session, answering, envelope};
-use heap_common::{SLEEPS_MS, in_a_call, in_the_start, in_use, mappings};
-use sealift_oscore::coap::Code;
+use heap_common::{SLEEPS_MS, in_a_call, in_the_start, in_use, mappings, most_in};
+use sealift_oscore::coap::{Code, number};
 use sealift_wire::Refusal;
 
 /// Calls of each capsule before the next one takes its place.
@@ -137,4 +137,45 @@ fn after_a_thousand_failures_the_device_is_as_it_was() {
     let after = (in_use(), mappings());
     assert_eq!(before.0, after.0, "bytes on the heap");
     assert!(after.1 <= before.1 + 1, "{before:?} {after:?}");
+}
+
+/// What a request may take that starts no capsule, in bytes: it is the same on a board
+/// of which all heap has 128 kB.
+const MAX_FOR_ONE: usize = 8 * 1024;
+
+#[test]
+fn no_request_takes_more_memory_than_a_board_has() {
+    let mut rig = Rig::new();
+    let (mut op, mut app) = (rig.op(), rig.app());
+    let options = [
+        (number::URI_PATH, 1_000),
+        (number::URI_QUERY, 1_000),
+        (number::ETAG, 1_000),
+    ];
+    for (session, paths) in [
+        (&mut op, ["/vm-control", "/vm-run"]),
+        (&mut app, ["/vm1/path", "/.well-known/core"]),
+    ] {
+        for path in paths {
+            for code in [Code::GET, Code::POST, Code::PUT, Code::DELETE] {
+                for later in [false, true] {
+                    for (option, times) in options {
+                        let (datagram, _) = session.protect(code, |writer| {
+                            for _ in 0..times * usize::from(option < number::URI_PATH) {
+                                writer.option(option, &[])?;
+                            }
+                            writer.uri_path(path)?;
+                            for _ in 0..times * usize::from(option >= number::URI_PATH) {
+                                writer.option(option, &[])?;
+                            }
+                            // The second block of the answer.
+                            writer.uint(number::BLOCK2, 0x16 * u32::from(later))
+                        });
+                        let most = most_in(|| drop(rig.hand(session.address(), &datagram)));
+                        assert!(most <= MAX_FOR_ONE, "{code} {path}, {option}: {most} bytes");
+                    }
+                }
+            }
+        }
+    }
 }

@@ -44,22 +44,14 @@ impl fmt::Display for FileError {
 impl core::error::Error for FileError {}
 
 /// The public key of a translator, from a PEM file.
-///
-/// # Errors
-///
-/// [`FileError`].
-pub fn trusted_key(path: &Path) -> Result<PublicKey, FileError> {
+fn trusted_key(path: &Path) -> Result<PublicKey, FileError> {
     let text = read(path)?;
     let key = ed25519_compact::PublicKey::from_pem(&text).map_err(|_| wrong(path, Why::NotAKey))?;
     PublicKey::from_bytes(&key).map_err(|error| wrong(path, Why::Key(error)))
 }
 
 /// A peer's public credential.
-///
-/// # Errors
-///
-/// [`FileError`].
-pub fn credential(path: &Path) -> Result<Credential, FileError> {
+fn credential(path: &Path) -> Result<Credential, FileError> {
     pem::decode_credential(&read(path)?).map_err(|error| wrong(path, Why::Credential(error)))
 }
 

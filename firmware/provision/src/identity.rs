@@ -1,5 +1,11 @@
 //! The device's own key: made at the first start, kept in flash, in two
-//! copies of which one may be lost.
+//! copies. One may be lost; it is written again at the next start.
+//!
+//! Each copy is at the start of its page, and behind the first one is a mark,
+//! from the second start on. A key is made only where no other can have been:
+//! where the second page is blank, since it is the last one that is written, and
+//! there is no mark. Without the mark a first copy that rots, while the second
+//! one is being written again, would look like a first start that was cut short.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -15,13 +21,19 @@ pub const PAGES: u32 = 2;
 const MAGIC: [u8; 4] = *b"SLid";
 const LENGTH: usize = 256;
 const CHECKSUM: usize = 32;
+/// Length of the mark, 0 in each bit, if words are not longer.
+const MARK: usize = 4;
+
+type Record = [u8; LENGTH];
 
 /// Why there is no key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IdentityError<E> {
     /// The flash failed.
     Flash(E),
-    /// The pages do not fit 32-bit addresses.
+    /// The flash reads other bytes than were just written.
+    Worn,
+    /// The pages do not fit 32-bit addresses, or are too small.
     Address,
     /// Both copies are damaged. A new key would lock the operators out
     /// unnoticed; who wants one erases the pages.
@@ -34,6 +46,7 @@ impl<E: NorFlashError> fmt::Display for IdentityError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Flash(error) => write!(f, "the flash failed: {}", error.kind()),
+            Self::Worn => f.write_str("the flash does not keep the device's key"),
             Self::Address => f.write_str("the pages of the device's key are out of reach"),
             Self::Damaged => f.write_str("both copies of the device's key are damaged"),
             Self::Credential(error) => write!(f, "no key could be made: {error}"),
@@ -64,41 +77,130 @@ pub fn load<F: NorFlash>(
     subject: &str,
     rng: &mut impl CryptoRngCore,
 ) -> Result<Loaded, IdentityError<F::Error>> {
-    let first = base;
-    let page = u32::try_from(F::ERASE_SIZE).map_err(|_| IdentityError::Address)?;
-    let second = base.checked_add(page).ok_or(IdentityError::Address)?;
-    let end = second.checked_add(page).ok_or(IdentityError::Address)?;
-
-    let mut records = [[0; LENGTH]; 2];
-    for (address, record) in [first, second].into_iter().zip(&mut records) {
-        flash.read(address, record).map_err(IdentityError::Flash)?;
-        if let Some(identity) = decode(record) {
-            return Ok(Loaded {
-                identity,
-                new: false,
-            });
-        }
+    let pages = Pages::new::<F>(base).ok_or(IdentityError::Address)?;
+    let copies = [pages.first, pages.second].map(|page| read(flash, page));
+    let good = |copy: &Record| Some((decode(copy)?, *copy));
+    if let Some((identity, record)) = copies.iter().flatten().find_map(good) {
+        let same = |copy: &Result<Record, _>| copy.as_ref().is_ok_and(|copy| *copy == record);
+        pages.mend(flash, copies.each_ref().map(same), &record);
+        return Ok(Loaded {
+            identity,
+            new: false,
+        });
     }
+    // What cannot be read now may be good all the same.
+    let [first, second] = copies;
+    first.map_err(IdentityError::Flash)?;
+    let second = second.map_err(IdentityError::Flash)?;
     // Cut short at the very first start, when there is nothing to lose yet,
     // the first copy may be torn and the second is blank.
-    if records[1].iter().any(|byte| *byte != 0xff) {
+    let blank = second.iter().all(|byte| *byte == 0xff);
+    if !blank || pages.is_marked(flash).map_err(IdentityError::Flash)? {
         return Err(IdentityError::Damaged);
     }
     let identity = Identity::generate(subject, rng).map_err(IdentityError::Credential)?;
     let record = encode(&identity).map_err(IdentityError::Credential)?;
-    for (from, to) in [(first, second), (second, end)] {
-        flash.erase(from, to).map_err(IdentityError::Flash)?;
-        flash.write(from, &record).map_err(IdentityError::Flash)?;
-    }
+    pages.write_first(flash, &record)?;
+    pages.write_second(flash, &record)?;
     Ok(Loaded {
         identity,
         new: true,
     })
 }
 
+/// Where the copies are.
+struct Pages {
+    first: u32,
+    /// Behind the first copy.
+    mark: u32,
+    second: u32,
+    end: u32,
+}
+
+impl Pages {
+    fn new<F: NorFlash>(base: u32) -> Option<Self> {
+        let page = u32::try_from(F::ERASE_SIZE).ok()?;
+        let mark = base.checked_add(u32::try_from(LENGTH).ok()?)?;
+        let second = base.checked_add(page)?;
+        // The mark is read like a copy.
+        (F::ERASE_SIZE >= LENGTH.saturating_mul(2)).then_some(Self {
+            first: base,
+            mark,
+            second,
+            end: second.checked_add(page)?,
+        })
+    }
+
+    /// Writes what is not there, of the copies and the mark. If that fails, there
+    /// is a copy all the same, and the next start tries again.
+    fn mend<F: NorFlash>(&self, flash: &mut F, there: [bool; 2], record: &Record) {
+        let [first, second] = there;
+        if !first {
+            let _ = self.write_first(flash, record);
+        }
+        let _ = self.write_mark(flash);
+        if !second {
+            let _ = self.write_second(flash, record);
+        }
+    }
+
+    fn write_first<F: NorFlash>(
+        &self,
+        flash: &mut F,
+        record: &Record,
+    ) -> Result<(), IdentityError<F::Error>> {
+        write(flash, self.first, self.second, record)
+    }
+
+    fn write_second<F: NorFlash>(
+        &self,
+        flash: &mut F,
+        record: &Record,
+    ) -> Result<(), IdentityError<F::Error>> {
+        write(flash, self.second, self.end, record)
+    }
+
+    fn is_marked<F: NorFlash>(&self, flash: &mut F) -> Result<bool, F::Error> {
+        let found = read(flash, self.mark)?;
+        let mark = found.first_chunk::<MARK>().copied().unwrap_or_default();
+        // A bit of it may have flipped.
+        Ok(u32::from_ne_bytes(mark).count_ones() <= 1)
+    }
+
+    fn write_mark<F: NorFlash>(&self, flash: &mut F) -> Result<(), F::Error> {
+        if self.is_marked(flash)? {
+            return Ok(());
+        }
+        let mark = [0; LENGTH];
+        let mark = mark.get(..MARK.max(F::WRITE_SIZE)).unwrap_or(&mark);
+        flash.write(self.mark, mark)
+    }
+}
+
+fn read<F: NorFlash>(flash: &mut F, at: u32) -> Result<Record, F::Error> {
+    let mut record = [0; LENGTH];
+    flash.read(at, &mut record)?;
+    Ok(record)
+}
+
+/// Erases a page, and writes a copy to its start.
+fn write<F: NorFlash>(
+    flash: &mut F,
+    from: u32,
+    to: u32,
+    record: &Record,
+) -> Result<(), IdentityError<F::Error>> {
+    flash.erase(from, to).map_err(IdentityError::Flash)?;
+    flash.write(from, record).map_err(IdentityError::Flash)?;
+    match read(flash, from).map_err(IdentityError::Flash)? == *record {
+        true => Ok(()),
+        false => Err(IdentityError::Worn),
+    }
+}
+
 /// Magic, length of the credential, private key, credential, padding, and
 /// SHA-256 of all that.
-fn encode(identity: &Identity) -> Result<[u8; LENGTH], CredentialError> {
+fn encode(identity: &Identity) -> Result<Record, CredentialError> {
     let credential = identity.credential().as_bytes();
     let length = u8::try_from(credential.len()).map_err(|_| CredentialError::TooLong)?;
     let mut record = Vec::with_capacity(LENGTH);
@@ -111,7 +213,7 @@ fn encode(identity: &Identity) -> Result<[u8; LENGTH], CredentialError> {
     record.try_into().map_err(|_| CredentialError::TooLong)
 }
 
-fn decode(record: &[u8; LENGTH]) -> Option<Identity> {
+fn decode(record: &Record) -> Option<Identity> {
     let (content, checksum) = record.split_last_chunk::<CHECKSUM>()?;
     if Sha256::digest(content).as_slice() != checksum {
         return None;

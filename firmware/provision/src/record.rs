@@ -4,9 +4,10 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use minicbor::{Decoder, Encoder};
+use sealift_manifest::TRUST;
 use sha2::{Digest, Sha256};
 
-use crate::trust::{Keys, Trust, TrustError, pair};
+use crate::trust::{Keys, Trust, TrustError, TrustedKey, pair};
 
 /// The longest record, in bytes.
 pub const MAX_RECORD: usize = 2048;
@@ -98,9 +99,14 @@ impl Provision {
             return Err(ProvisionError::NoTrust);
         }
         trust.check_keys(root).map_err(ProvisionError::Trust)?;
-        match root.is_empty() {
+        if root.is_empty() {
+            return Ok(());
+        }
+        root.check().map_err(ProvisionError::Trust)?;
+        let signs_records = |key: &TrustedKey| *key.components() == [TRUST];
+        match root.keys.iter().all(signs_records) {
             true => Ok(()),
-            false => root.check().map_err(ProvisionError::Trust),
+            false => Err(ProvisionError::Trust(TrustError::RootScope)),
         }
     }
 
@@ -268,5 +274,23 @@ mod tests {
         let mut given = provision();
         given.root = Keys::roots(vec![key(2)], 1);
         refused(given, TrustError::RootAsTranslator);
+    }
+
+    #[test]
+    fn a_root_key_is_for_trust_records_and_nothing_else() {
+        // No component stands for all but trust records.
+        for names in [&[][..], &["vm1"], &[TRUST, "vm1"], &["vm1", TRUST]] {
+            let names: Vec<_> = names.iter().map(|name| (*name).into()).collect();
+            let mut given = provision();
+            given.root = Keys {
+                keys: vec![
+                    TrustedKey::new(key(3), names.clone()),
+                    TrustedKey::new(key(4), names),
+                ],
+                threshold: 2,
+            };
+            let refused = ProvisionError::Trust(TrustError::RootScope);
+            assert_eq!(given.encode(), Err(refused));
+        }
     }
 }

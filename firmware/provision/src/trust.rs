@@ -7,7 +7,7 @@ use core::fmt;
 
 use minicbor::{Decoder, Encoder};
 use sealift_credential::Credential;
-use sealift_manifest::{Anchor, MAX_SIGNATURES, MAX_TRUST, PublicKey, TRUST};
+use sealift_manifest::{Anchor, MAX_SIGNATURES, MAX_TRUST, PublicKey, TRUST, is_component};
 use sealift_wire::Roles;
 
 /// The most credentials that a device can know.
@@ -116,7 +116,7 @@ impl Keys {
     /// # Errors
     ///
     /// [`TrustError::Threshold`], [`TrustError::SameKeyTwice`],
-    /// [`TrustError::TooFewKeys`].
+    /// [`TrustError::NoComponent`], [`TrustError::TooFewKeys`].
     pub fn check(&self) -> Result<(), TrustError> {
         let threshold = usize::from(self.threshold);
         if !(1..=MAX_SIGNATURES).contains(&threshold) {
@@ -128,6 +128,11 @@ impl Keys {
                 return Err(TrustError::SameKeyTwice);
             }
             rest = behind;
+        }
+        // A key would count for such a name, and could sign nothing.
+        let mut names = self.keys.iter().flat_map(|key| &key.components);
+        if !names.all(|name| is_component(name.as_bytes())) {
+            return Err(TrustError::NoComponent);
         }
         let enough =
             |name: &str| self.keys.iter().filter(|key| key.may_sign(name)).count() >= threshold;
@@ -210,6 +215,11 @@ pub enum TrustError {
     SamePeerTwice = 8,
     /// More credentials than [`MAX_PEERS`].
     TooManyPeers = 9,
+    /// A translator for something that no component can be called.
+    NoComponent = 10,
+    /// A root key that is for other components than [`TRUST`], or not for that:
+    /// only in what a device is provisioned with.
+    RootScope = 11,
 }
 
 impl TrustError {
@@ -232,6 +242,8 @@ impl fmt::Display for TrustError {
             Self::NoDeployer => "nobody has the role deploy",
             Self::SamePeerTwice => "a credential is there twice",
             Self::TooManyPeers => "more than 8 credentials",
+            Self::NoComponent => "a key is for what no component can be called",
+            Self::RootScope => "a root key is not for trust records alone",
         })
     }
 }
@@ -262,7 +274,7 @@ impl Trust {
     /// # Errors
     ///
     /// The first rule that is broken: all of [`TrustError`] from
-    /// [`TrustError::Threshold`] on.
+    /// [`TrustError::Threshold`] on but [`TrustError::RootScope`].
     pub fn check(&self, roots: &Keys) -> Result<(), TrustError> {
         self.check_keys(roots)?;
         let deploys = |(roles, _): &(Roles, Credential)| roles.has(Roles::DEPLOY);

@@ -204,6 +204,27 @@ fn each_rule_has_its_error() {
         let sly = TrustedKey::new(key(5), vec!["vm1".into(), TRUST.into()]);
         t.translators.keys.push(sly);
     });
+    // With "" there seem to be two for all components, and there is one.
+    let long = "m".repeat(17);
+    for name in ["", "VM1", "vm 1", "vm_1", "vm\u{e4}", &long] {
+        refused(TrustError::NoComponent, &|t| {
+            t.translators.keys = vec![
+                TrustedKey::new(key(1), vec![]),
+                TrustedKey::new(key(2), vec![name.into()]),
+            ];
+        });
+        refused(TrustError::NoComponent, &|t| {
+            let one_more = TrustedKey::new(key(5), vec!["vm1".into(), name.into()]);
+            t.translators.keys.push(one_more);
+        });
+    }
+    assert_eq!(
+        check(&|t| {
+            let longest = TrustedKey::new(key(5), vec!["m".repeat(16)]);
+            t.translators.keys.push(longest);
+        }),
+        Ok(())
+    );
     refused(TrustError::NoDeployer, &|t| {
         t.peers.remove(0);
     });

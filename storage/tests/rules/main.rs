@@ -13,9 +13,7 @@ mod wear;
 use common::{capsule, flash_pages, layout, payload, with_payload};
 use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use sealift_storage::sim::{Capsule, MockError, MockFlash};
-use sealift_storage::{
-    ComponentStatus, Error, Layout, LayoutError, Opened, Phase, Region, RegionError, SlotId, Store,
-};
+use sealift_storage::{ComponentStatus, Error, Layout, LayoutError, Opened, Phase, SlotId, Store};
 
 const PAGE: u32 = 2048;
 const SLOT_PAGES: u16 = 3;

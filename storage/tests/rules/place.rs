@@ -15,8 +15,6 @@ fn a_flash_of_garbage_is_an_empty_store() {
     assert_eq!(device.status(0), Some(empty));
     assert_eq!(device.status(1), Some(empty));
     assert_eq!(device.status(2), None);
-    assert_eq!(device.component("vm2"), Some(1));
-    assert_eq!(device.component("vm3"), None);
     assert_eq!(
         device.flash().steps(),
         0,
@@ -160,7 +158,6 @@ fn an_unknown_component_is_refused_everywhere() {
         device.lend(2, SlotId::A),
         Err(Error::UnknownComponent)
     ));
-    assert_eq!(device.payload_len(2, SlotId::A), None);
     assert_eq!(device.payload_range(2, SlotId::A), None);
 }
 
@@ -209,34 +206,4 @@ fn ram_for_each_component_is_small() {
     let two = size_of::<Store<(), 2>>();
     println!("RAM: {} bytes, {} for each component", one, two - one);
     assert!(two - one <= 256);
-}
-
-#[test]
-fn a_region_is_a_window() {
-    let flash = Flash::new(4);
-    assert!(Region::new(flash.clone(), 1024, 2048).is_none());
-    assert!(Region::new(flash.clone(), 2048, 1024).is_none());
-    assert!(Region::new(flash.clone(), 2048, 4 * 2048).is_none());
-    assert!(Region::new(flash.clone(), u32::MAX - 2047, 2048).is_none());
-    let errors = [RegionError::OutOfBounds, RegionError::Flash(())];
-    assert_eq!(errors.map(|error| error.code()), [1, 2]);
-    let mut region = Region::new(flash, 2048, 4096).expect("fits");
-    assert_eq!(region.capacity(), 4096);
-    region.write(8, &[7; 8]).expect("inside");
-    region.write(4088, &[9; 8]).expect("inside");
-    let mut found = [0; 8];
-    region.read(8, &mut found).expect("inside");
-    assert_eq!(found, [7; 8]);
-    assert_eq!(region.write(4096, &[0; 8]), Err(RegionError::OutOfBounds));
-    assert_eq!(region.read(4090, &mut found), Err(RegionError::OutOfBounds));
-    assert_eq!(region.erase(0, 6144), Err(RegionError::OutOfBounds));
-    assert_eq!(
-        region.write(3, &[0; 8]),
-        Err(RegionError::Flash(MockError::NotAligned))
-    );
-    region.erase(2048, 4096).expect("inside");
-    let flash = region.into_inner();
-    assert_eq!(flash.bytes()[2056], 7);
-    assert_eq!(flash.bytes()[2048 + 4088], 0xFF);
-    assert_eq!(flash.erases(), [0, 0, 1, 0]);
 }

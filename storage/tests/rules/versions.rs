@@ -127,5 +127,5 @@ fn a_removed_component_has_nothing() {
     let now = status(&device);
     assert_eq!((now.active, now.previous, now.transfer), (None, None, None));
     assert_eq!(device.rollback(0), Err(Error::NoPrevious));
-    assert_eq!(device.payload_len(0, SlotId::A), None);
+    assert_eq!(device.payload_range(0, SlotId::A), None);
 }

@@ -83,6 +83,69 @@ fn a_worn_first_page_leaves_no_transfer() {
 }
 
 #[test]
+fn a_worn_first_page_takes_the_previous_capsule_and_the_transfer_before_with_it() {
+    for silent in [false, true] {
+        for with_transfer in [false, true] {
+            let mut device = device();
+            install(&mut device, &vm1(1)).expect("installed");
+            install(&mut device, &vm1(2)).expect("installed");
+            if with_transfer {
+                send(&mut device, &vm1(3)).expect("sent");
+            }
+            let before = status(&device);
+            assert_eq!(before.previous.is_some(), !with_transfer);
+            assert_eq!(before.transfer.is_some(), with_transfer);
+            let mut flash = device.into_flash();
+            flash.wear_out(SLOT_A, silent);
+            let mut device: Device = Store::mount(flash, LAYOUT).expect("mounts");
+            assert_eq!(status(&device), before);
+            let worn = open(&mut device, &vm1(4));
+            assert!(worn.is_err_and(|error| error.is_flash_failure()));
+            // The record was first, and what it says stays.
+            for _ in 0..2 {
+                let now = status(&device);
+                assert_eq!((now.previous, now.transfer), (None, None));
+                assert_eq!(now.active, before.active);
+                assert_eq!(device.rollback(0), Err(Error::NoPrevious));
+                device = restart(device);
+            }
+            let mut flash = device.into_flash();
+            flash.repair(SLOT_A);
+            let mut device: Device = Store::mount(flash, LAYOUT).expect("mounts");
+            install(&mut device, &vm1(4)).expect("repaired");
+        }
+    }
+}
+
+#[test]
+fn a_worn_journal_leaves_a_wrong_payload_where_it_is() {
+    let good = payload(1, 3000);
+    let mut bad = good.clone();
+    bad[0] ^= 0x80;
+    let dishonest = with_payload("vm1", 1, 0, &good, bad);
+    let mut device = device();
+    send(&mut device, &dishonest).expect("sent");
+    let mut flash = device.into_flash();
+    for page in JOURNAL {
+        flash.wear_out(page, false);
+    }
+    let mut device: Device = Store::mount(flash, LAYOUT).expect("mounts");
+    let before = status(&device);
+    assert!(before.transfer.is_some());
+    let activated = device.activate(0, &dishonest.manifest, 1);
+    assert_eq!(activated, Err(Error::Flash(MockError::Broken)));
+    assert_eq!(status(&device), before);
+    let mut flash = device.into_flash();
+    for page in JOURNAL {
+        flash.repair(page);
+    }
+    let mut device: Device = Store::mount(flash, LAYOUT).expect("mounts");
+    let activated = device.activate(0, &dishonest.manifest, 1);
+    assert_eq!(activated, Err(Error::WrongPayload));
+    assert_eq!(status(&device).transfer, None);
+}
+
+#[test]
 fn a_failed_record_that_is_there_all_the_same_is_outdone_before_a_slot_is_touched() {
     use sealift_storage::sim::{Driver, Operation, Outcome};
     let capsules = vec![capsule("vm1", 1, 0, 5000)];

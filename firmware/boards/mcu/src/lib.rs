@@ -35,6 +35,7 @@ mod board;
 mod guest;
 mod network;
 mod plan;
+mod port;
 mod serve;
 mod thermometer;
 

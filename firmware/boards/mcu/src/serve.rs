@@ -3,9 +3,9 @@
 use core::net::{IpAddr, SocketAddr};
 
 use embassy_futures::yield_now;
-use embassy_net::udp::{PacketMetadata, SendError, UdpMetadata, UdpSocket};
+use embassy_net::udp::{PacketMetadata, UdpMetadata, UdpSocket};
 use embassy_net::{IpEndpoint, Stack};
-use embassy_time::{Instant, with_deadline};
+use embassy_time::Instant;
 use embedded_storage::nor_flash::NorFlash;
 use rand_core::CryptoRngCore;
 use sealift_core::capsule::Host;
@@ -14,6 +14,7 @@ use sealift_oscore::MAX_DATAGRAM;
 use static_cell::ConstStaticCell;
 
 use crate::network::Address;
+use crate::port::Port;
 #[cfg(feature = "bare")]
 use crate::{heap, stack};
 
@@ -46,9 +47,10 @@ impl Buffers {
 
 static BUFFERS: ConstStaticCell<Buffers> = ConstStaticCell::new(Buffers::new());
 
-/// Serves a device on UDP port [`PORT`], for ever. `alive` is called at least
-/// once in a second as long as nothing hangs. Once for each program: a second
-/// call panics.
+/// Serves a device on UDP port [`PORT`], for ever. `alive` is called once in a second
+/// or so as long as nothing hangs: between two calls is no more than a wait of a
+/// second, and the work for one datagram, a key exchange at the most. Once for each
+/// program: a second call panics.
 pub async fn serve<F, R, H, const N: usize, const W: usize, const SESSIONS: usize>(
     device: &mut Device<F, R, H, N, W, SESSIONS>,
     stack: Stack<'_>,
@@ -65,11 +67,11 @@ pub async fn serve<F, R, H, const N: usize, const W: usize, const SESSIONS: usiz
     } = BUFFERS.take();
     let mut received_meta = [PacketMetadata::EMPTY; QUEUE];
     let mut sent_meta = [PacketMetadata::EMPTY; QUEUE];
-    let mut socket = UdpSocket::new(stack, &mut received_meta, received, &mut sent_meta, sent);
-    if socket.bind(PORT).is_err() {
+    let socket = UdpSocket::new(stack, &mut received_meta, received, &mut sent_meta, sent);
+    let Ok(mut port) = Port::bind(socket, PORT) else {
         log::error!("cannot listen on port {PORT}");
         return;
-    }
+    };
     log::info!("listening on port {PORT}");
     #[cfg(feature = "bare")]
     let mut memory = Memory::default();
@@ -79,7 +81,8 @@ pub async fn serve<F, R, H, const N: usize, const W: usize, const SESSIONS: usiz
         let until = loop {
             match device.poll(now(), outgoing) {
                 Step::Send(SocketAddr::V4(to), length) => {
-                    send(&socket, outgoing.get(..length), IpEndpoint::from(to).into()).await;
+                    let datagram = outgoing.get(..length).unwrap_or_default();
+                    port.send(datagram, IpEndpoint::from(to).into()).await;
                 }
                 // Only IPv4 peers were heard.
                 Step::Send(SocketAddr::V6(_), _) => {}
@@ -92,12 +95,13 @@ pub async fn serve<F, R, H, const N: usize, const W: usize, const SESSIONS: usiz
         // The network has its turn even where capsules keep the device busy.
         yield_now().await;
         let until = Instant::from_millis(until.min(now().saturating_add(REST_MS)));
-        let taken = socket.recv_from_with(|datagram, from| {
+        let taken = port.receive(until, |datagram, from| {
             let length = device.handle_datagram(now(), peer(from), datagram, outgoing);
             (length, from)
         });
-        if let Ok((length, to)) = with_deadline(until, taken).await {
-            send(&socket, outgoing.get(..length), to).await;
+        if let Some((length, to)) = taken.await {
+            port.send(outgoing.get(..length).unwrap_or_default(), to)
+                .await;
         }
     }
 }
@@ -108,18 +112,6 @@ fn now() -> u64 {
 
 fn peer(from: UdpMetadata) -> SocketAddr {
     SocketAddr::new(IpAddr::from(from.endpoint.addr), from.endpoint.port)
-}
-
-async fn send(socket: &UdpSocket<'_>, datagram: Option<&[u8]>, to: UdpMetadata) {
-    let datagram = datagram.unwrap_or_default();
-    if datagram.is_empty() {
-        return;
-    }
-    match socket.send_to(datagram, to).await {
-        Ok(()) => {}
-        Err(SendError::NoRoute) => log::warn!("cannot send to {to}: no route"),
-        Err(_) => log::warn!("cannot send {} bytes to {to}", datagram.len()),
-    }
 }
 
 /// What the log last said of memory.

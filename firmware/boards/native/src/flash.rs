@@ -74,6 +74,13 @@ impl FileFlash {
     }
 }
 
+/// For the log, too: who is told has no room for what the system says.
+fn failed(error: io::Error) -> FlashError {
+    let error = FlashError::File(error);
+    log::error!("{error}");
+    error
+}
+
 /// Whether all of a file is erased flash: new, or cut short when it was made.
 fn is_erased(file: &File, length: u64) -> io::Result<bool> {
     let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
@@ -92,7 +99,7 @@ impl ReadNorFlash for FileFlash {
         check_read(self, offset, bytes.len()).map_err(FlashError::Address)?;
         self.file
             .read_exact_at(bytes, u64::from(offset))
-            .map_err(FlashError::File)
+            .map_err(failed)
     }
 
     fn capacity(&self) -> usize {
@@ -110,9 +117,9 @@ impl NorFlash for FileFlash {
         for page in (from..to).step_by(PAGE) {
             self.file
                 .write_all_at(&erased, u64::from(page))
-                .map_err(FlashError::File)?;
+                .map_err(failed)?;
         }
-        self.file.sync_data().map_err(FlashError::File)
+        self.file.sync_data().map_err(failed)
     }
 
     fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), FlashError> {
@@ -120,12 +127,13 @@ impl NorFlash for FileFlash {
         let mut before = vec![0; bytes.len()];
         self.read(offset, &mut before)?;
         if before.iter().zip(bytes).any(|(old, new)| new & !old != 0) {
+            log::error!("{}", FlashError::NotErased);
             return Err(FlashError::NotErased);
         }
         self.file
             .write_all_at(bytes, u64::from(offset))
             .and_then(|()| self.file.sync_data())
-            .map_err(FlashError::File)
+            .map_err(failed)
     }
 }
 

@@ -124,13 +124,12 @@ impl Driver for Lan9118 {
     type TxToken<'a> = Sending;
 
     fn receive(&mut self, context: &mut Context<'_>) -> Option<(Received<'_>, Sending)> {
-        match self.fetch() {
-            Some(length) => self.frame.get_mut(..length).map(|f| (Received(f), Sending)),
-            None => {
-                Self::wait(context.waker());
-                None
-            }
-        }
+        let length = self.fetch().or_else(|| {
+            Self::wait(context.waker());
+            // One that came before that wakes nobody.
+            self.fetch()
+        })?;
+        self.frame.get_mut(..length).map(|f| (Received(f), Sending))
     }
 
     fn transmit(&mut self, _: &mut Context<'_>) -> Option<Sending> {

@@ -49,9 +49,9 @@ impl<T: 'static> Activity<T> {
         }))
     }
 
-    /// Goes on for a slice: at most [`SLICE`] units of fuel in the capsule's
-    /// own code and about as many in host calls, or to the next host call
-    /// that waits.
+    /// Goes on for a slice, or to the next host call that waits: [`SLICE`] units of
+    /// fuel in the capsule's own code, and at most three times as many where host
+    /// calls come between, what they cost included.
     pub fn poll(&mut self) -> Progress<T> {
         self.0.step()
     }

@@ -18,6 +18,9 @@ use super::imports::clean;
 use super::load::{Held, Loaded};
 use super::runtime::Instance;
 
+/// The most calls that an input may ask for: each takes some RAM before any is made.
+const MAX_CALLS: usize = 256;
+
 /// What a function takes.
 type Parameter = Option<Integer>;
 
@@ -48,6 +51,9 @@ impl Functions {
         let text = core::str::from_utf8(input).map_err(|_| self.bad("the input is not text"))?;
         let mut calls = Vec::new();
         for line in text.lines().filter(|line| !line.trim().is_empty()) {
+            if calls.len() == MAX_CALLS {
+                return Err(self.bad("more calls than the device makes at a time"));
+            }
             calls.push(self.call(line)?);
         }
         if calls.is_empty() {
@@ -285,6 +291,8 @@ mod tests {
             assert!(text.ends_with("are fib u32, shift s8, run"), "{text}");
         }
         assert!(functions().calls(b"\xff").is_err());
+        assert!(functions().calls(&b"run\n".repeat(MAX_CALLS)).is_ok());
+        assert!(functions().calls(&b"run\n".repeat(MAX_CALLS + 1)).is_err());
     }
 
     #[test]

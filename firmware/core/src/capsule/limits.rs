@@ -6,8 +6,9 @@ use wasmtime::{Error, ResourceLimiter, Result};
 /// What an element of a table takes, in bytes.
 const ELEMENT: usize = size_of::<usize>();
 
-/// Keeps an instance within the memory that its manifest says, and remembers
-/// what it had and whether it wanted more.
+/// Keeps an instance within the memory that its manifest says - its linear memories
+/// in all, and its tables in all - and remembers what it had and whether it wanted
+/// more.
 #[derive(Debug)]
 pub(super) struct Limiter {
     max: usize,
@@ -86,12 +87,14 @@ impl ResourceLimiter for Limiter {
         desired: usize,
         maximum: Option<usize>,
     ) -> Result<bool> {
-        if desired > MAX_TABLE || maximum.is_some_and(|maximum| desired > maximum) {
+        let gained = desired.saturating_sub(current).saturating_mul(ELEMENT);
+        let tables = self.tables.saturating_add(gained);
+        let too_long = desired > MAX_TABLE || maximum.is_some_and(|maximum| desired > maximum);
+        if too_long || tables > self.max {
             self.refused = true;
             return Ok(false);
         }
-        let gained = desired.saturating_sub(current).saturating_mul(ELEMENT);
-        self.tables = self.tables.saturating_add(gained);
+        self.tables = tables;
         self.note();
         Ok(true)
     }
@@ -135,10 +138,14 @@ mod tests {
 
     #[test]
     fn tables_are_bounded() {
-        let mut limiter = Limiter::new(100);
-        assert!(limiter.table_growing(0, MAX_TABLE, None).unwrap());
+        let max = MAX_TABLE * ELEMENT;
+        let mut limiter = Limiter::new(max);
         assert!(!limiter.table_growing(0, MAX_TABLE + 1, None).unwrap());
-        assert_eq!(limiter.peak(), MAX_TABLE * ELEMENT);
+        assert!(limiter.table_growing(0, MAX_TABLE - 1, None).unwrap());
+        // All of them together.
+        assert!(!limiter.table_growing(0, 2, None).unwrap());
+        assert!(limiter.table_growing(0, 1, None).unwrap());
+        assert_eq!(limiter.peak(), max);
     }
 
     #[test]

@@ -125,8 +125,8 @@ pub const SEND_REFILL_MS: u64 = 1000;
 /// The most resources that a capsule reports, and the longest path, in bytes.
 pub const MAX_RESOURCES: (usize, usize) = (32, 64);
 
-/// Fuel after which a capsule lets others in. A slice is what a poll costs at
-/// most: some 20 ms on a Cortex-M4 at 64 MHz.
+/// Fuel after which a capsule lets others in: some 20 ms on a Cortex-M4 at 64 MHz. A
+/// poll costs a slice, and at most three where there are host calls in it.
 pub const SLICE: u64 = 50_000;
 
 /// Fuel for a host call, besides what its data cost.

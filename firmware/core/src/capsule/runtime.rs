@@ -82,7 +82,8 @@ pub struct Usage {
     pub fuel_last: u64,
     /// The most fuel of any call, the start among them.
     pub fuel_max: u64,
-    /// Linear memory now, in bytes.
+    /// Linear memory now, in bytes; more than that after a growth for which the board
+    /// had no room.
     pub memory: u32,
     /// The most that there was of linear memory and tables, in bytes.
     pub memory_max: u32,

@@ -30,6 +30,8 @@ pub(crate) struct Supervisor<F, H: Host, const N: usize, const W: usize> {
     pub(crate) policy: Policy,
     /// Whether the policy is another one than what sessions know of.
     pub(crate) peers_changed: bool,
+    /// Whether the record that says whom to trust could be read, if there is one.
+    pub(crate) trust_is_known: bool,
     pub(crate) host: H,
     /// The time of the device, in milliseconds.
     pub(crate) now: u64,
@@ -86,6 +88,7 @@ impl<F: NorFlash, H: Host, const N: usize, const W: usize> Supervisor<F, H, N, W
             acceptance,
             policy,
             peers_changed: false,
+            trust_is_known: true,
             host,
             now: 0,
             time_limit,
@@ -103,6 +106,8 @@ impl<F: NorFlash, H: Host, const N: usize, const W: usize> Supervisor<F, H, N, W
             }),
         };
         supervisor.load_trust();
+        // Sessions are still to come.
+        supervisor.peers_changed = false;
         for vm in 0..N {
             supervisor.start(vm);
         }

@@ -40,6 +40,9 @@ impl<F: NorFlash, H: Host, const N: usize, const W: usize> Supervisor<F, H, N, W
     pub(crate) fn start(&mut self, vm: usize) {
         self.stop(vm);
         self.forget(vm);
+        if !self.trust_is_known && !self.load_trust() {
+            return;
+        }
         // At most one trial to end, and then what was confirmed before it.
         for _ in 0..2 {
             let Some(active) = self.active(vm) else {

@@ -75,6 +75,55 @@ fn a_request_that_was_held_back_is_not_done() {
 }
 
 #[test]
+fn nor_is_its_last_block() {
+    let mut rig = Rig::new();
+    rig.install(&answering("one"), 1);
+    let (mut op, mut second, mut app) = (rig.op(), rig.second(), rig.app());
+    let two = envelope(&answering("two"), 2, |_| {});
+    let last = two.len().div_ceil(1024) as u32 - 1;
+    for num in 0..last {
+        let answer = rig.piece(&mut op, Code::PUT, VM1, num, &two);
+        assert_eq!(answer.code, Code::CONTINUE);
+    }
+    let other = answering("other");
+    let head = detached(&other, 1, |spec| spec.component = "vm2".into());
+    rig.put(&mut second, "/vm-control/vm2", &head).unwrap();
+    let half = |num, more| Some(BlockOption { num, more, szx: 5 });
+    let call = |rig: &mut Rig, app: &mut Session, num, more| {
+        let body = [7; 512];
+        rig.request(app, Code::POST, "/vm1/path", half(num, more), None, &body)
+            .unwrap()
+    };
+    assert_eq!(call(&mut rig, &mut app, 0, true).code, Code::CONTINUE);
+
+    rig.pass(TEN_MINUTES + 1);
+    let answer = call(&mut rig, &mut app, 1, false);
+    assert!(answer.is(Refusal::Stale), "{answer:?}");
+    let payload = "/vm-control/vm2/payload";
+    let answer = rig.put(&mut second, payload, &other.artifact).unwrap();
+    assert!(answer.is(Refusal::Stale), "{answer:?}");
+    let answer = rig.piece(&mut op, Code::PUT, VM1, last, &two);
+    assert!(answer.is(Refusal::Stale), "{answer:?}");
+    assert_eq!(rig.status().sequence, Some(1));
+
+    // Who is there goes on with what is in flash; the body of a call is gone.
+    for (session, code, path) in [
+        (&mut op, Code::POST, "/vm-control/vm1/confirm"),
+        (&mut app, Code::POST, "/vm1/path"),
+    ] {
+        let asked = rig.simple(session, code, path);
+        let echo = asked.option(number::ECHO).unwrap().to_vec();
+        with(&mut rig, session, code, path, (number::ECHO, &echo));
+    }
+    let answer = rig.piece(&mut op, Code::PUT, VM1, last, &two);
+    assert_eq!(answer.code, Code::CHANGED, "{answer:?}");
+    assert_eq!(rig.status().sequence, Some(2));
+    rig.rest();
+    let answer = call(&mut rig, &mut app, 1, false);
+    assert!(answer.is(Refusal::BlockOutOfOrder), "{answer:?}");
+}
+
+#[test]
 fn a_second_deployer_is_refused_while_the_first_one_sends() {
     let mut rig = Rig::new();
     let (one, two) = (answering("one"), answering("two"));

@@ -188,8 +188,8 @@ fn an_update_ends_a_call_and_its_caller_is_told() {
     assert_eq!(status(&mut rig, &mut op).phase, Phase::Trial);
 }
 
-#[test]
-fn a_capsule_that_takes_long_to_start_does_not_hold_the_device_up() {
+/// Sends an update to a capsule that takes half a second to start.
+fn send_lazy(rig: &mut Rig, op: &mut Session, sequence: u64) -> Sent {
     let lazy = persistent(Parts {
         head: r#"(import "ariel:wasm-bindings/time-api@0.0.1" "sleep"
             (func $sleep (param i64)))"#,
@@ -198,9 +198,7 @@ fn a_capsule_that_takes_long_to_start_does_not_hold_the_device_up() {
         ..Parts::default()
     })
     .grant(Grants::TIME);
-    let mut rig = rig();
-    let (mut app, mut op) = (rig.app(), rig.op());
-    let update = envelope(&lazy, 2, |_| {});
+    let update = envelope(&lazy, sequence, |_| {});
     let mut blocks = update.chunks(1024).enumerate().peekable();
     let mut waiting = None;
     while let Some((num, part)) = blocks.next() {
@@ -218,15 +216,52 @@ fn a_capsule_that_takes_long_to_start_does_not_hold_the_device_up() {
         rig.hand(op.address(), &datagram);
         waiting = Some(sent);
     }
+    waiting.expect("a block")
+}
+
+#[test]
+fn a_capsule_that_takes_long_to_start_does_not_hold_the_device_up() {
+    let mut rig = rig();
+    let (mut app, mut op) = (rig.app(), rig.op());
+    let waiting = send_lazy(&mut rig, &mut op, 2);
     let starting = status(&mut rig, &mut op);
     assert_eq!((starting.phase, starting.running), (Phase::Trial, false));
+    // It could still fail to, and has to be on trial then.
+    let early = rig.simple(&mut op, Code::POST, "/vm-control/vm1/confirm");
+    assert!(early.is(Refusal::Busy), "{early:?}");
     // Whoever asks it waits until it runs.
     let (_, asked) = begin(&mut rig, &mut app, Code::GET);
     rig.pass(500);
-    let done = wait(&mut rig, &op, &waiting.unwrap());
+    let done = wait(&mut rig, &op, &waiting);
     assert_eq!(done.code, Code::CHANGED, "{done:?}");
     assert!(ComponentStatus::from_cbor(&done.payload).unwrap().running);
     assert_eq!(wait(&mut rig, &app, &asked).payload, b"lazy");
+    let confirmed = rig.simple(&mut op, Code::POST, "/vm-control/vm1/confirm");
+    assert_eq!(confirmed.code, Code::CHANGED, "{confirmed:?}");
+}
+
+#[test]
+fn what_has_no_place_to_wait_is_not_done() {
+    let mut rig = rig();
+    let mut op = rig.op();
+    for sequence in [2, 3] {
+        let sent = send_lazy(&mut rig, &mut op, sequence);
+        rig.pass(500);
+        assert_eq!(wait(&mut rig, &op, &sent).code, Code::CHANGED);
+        let confirmed = rig.simple(&mut op, Code::POST, "/vm-control/vm1/confirm");
+        assert_eq!(confirmed.code, Code::CHANGED, "{confirmed:?}");
+    }
+    let back = "/vm-control/vm1/rollback";
+    for _ in 0..4 {
+        let (datagram, _) = op.protect(Code::POST, |writer| writer.uri_path(back));
+        let ack = rig.hand(op.address(), &datagram);
+        assert_eq!(Message::parse(&ack).unwrap().code, Code::EMPTY);
+    }
+    let before = status(&mut rig, &mut op);
+    assert_eq!(before.sequence, Some(3), "four times is there and back");
+    let refused = rig.simple(&mut op, Code::POST, back);
+    assert!(refused.is(Refusal::Busy), "{refused:?}");
+    assert_eq!(status(&mut rig, &mut op), before);
 }
 
 #[test]

@@ -3,8 +3,13 @@
     unsafe_code,
     reason = "an allocator that counts; it hands everything on to the system's"
 )]
+#![allow(
+    dead_code,
+    reason = "each test file is a crate of its own and uses a part of this"
+)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use sealift_core::capsule::{FUEL_PER_MS, SLICE};
@@ -18,16 +23,32 @@ struct Counting;
 
 static IN_USE: AtomicUsize = AtomicUsize::new(0);
 
+thread_local! {
+    /// What this thread has allocated, less what it has freed; and the most of that.
+    static HERE: Cell<isize> = const { Cell::new(0) };
+    static MOST: Cell<isize> = const { Cell::new(0) };
+}
+
+fn count(bytes: isize) {
+    // A thread that ends may free something after these are gone.
+    let _ = HERE.try_with(|here| {
+        here.set(here.get() + bytes);
+        let _ = MOST.try_with(|most| most.set(most.get().max(here.get())));
+    });
+}
+
 // SAFETY: the layouts and pointers go to the system's allocator as they come.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         IN_USE.fetch_add(layout.size(), Ordering::Relaxed);
+        count(layout.size().cast_signed());
         // SAFETY: as above.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         IN_USE.fetch_sub(layout.size(), Ordering::Relaxed);
+        count(-layout.size().cast_signed());
         // SAFETY: as above.
         unsafe { System.dealloc(pointer, layout) }
     }
@@ -39,6 +60,14 @@ static ALLOCATOR: Counting = Counting;
 /// Bytes that are allocated.
 pub(crate) fn in_use() -> usize {
     IN_USE.load(Ordering::Relaxed)
+}
+
+/// The most that `work` has allocated at a time, in bytes.
+pub(crate) fn most_in(work: impl FnOnce()) -> usize {
+    let before = HERE.get();
+    MOST.set(before);
+    work();
+    (MOST.get() - before).unsigned_abs()
 }
 
 /// Stacks of fibers are mapped where there is virtual memory.

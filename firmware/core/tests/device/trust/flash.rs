@@ -184,3 +184,38 @@ fn a_read_that_fails_stops_no_capsule() {
     }
     assert!(taken > 0, "none failed while capsules were looked at");
 }
+
+#[test]
+fn nor_does_one_at_the_start_give_up_a_trial() {
+    let mut failed = 0;
+    for reads in 0..400 {
+        let mut rig = rig();
+        let trust = trusting(&rig, translators(&[NEW], 1));
+        takes(&mut rig, &trust, 1);
+        let mut op = rig.op();
+        let envelope = capsule(&answering("new"), 1, &[NEW]);
+        let answer = put(&mut rig, &mut op, &envelope, VM1);
+        assert_eq!(answer.code, Code::CHANGED, "{answer:?}");
+        // Behind those of the mount, which fails if they do.
+        rig.flash.1.set(Some(u32::MAX));
+        Store::<_, 2, WORD>::mount(rig.flash.clone(), LAYOUT).unwrap();
+        let mount = u32::MAX - rig.flash.1.get().unwrap();
+        rig.flash.1.set(Some(mount + reads));
+        rig.reboot();
+        let over = rig.flash.1.take().is_some();
+        rig.asks("new");
+        let status = rig.status();
+        assert_eq!(status.sequence, Some(1), "after {reads} reads");
+        assert_eq!(status.phase, sealift_wire::Phase::Trial);
+        // Whom the record knows, and the translators that it names.
+        assert_eq!(number(&mut rig), Some(1));
+        let mut op = rig.op();
+        let old = put(&mut rig, &mut op, &capsule(&answering("x"), 2, &[OLD]), VM1);
+        assert!(old.is(Refusal::Untrusted), "{old:?}");
+        if over {
+            break;
+        }
+        failed += 1;
+    }
+    assert!(failed > 2, "none failed");
+}

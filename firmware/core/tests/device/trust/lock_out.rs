@@ -37,6 +37,10 @@ fn a_record_that_locks_somebody_out_is_refused() {
                 2,
             )),
         ),
+        (
+            "a name that no component can have",
+            with(scoped_keys(vec![scoped(OLD, &[]), scoped(NEW, &[""])], 2)),
+        ),
         ("the root translates", with(translators(&[NEW, ROOT], 1))),
         (
             "a translator of trust",

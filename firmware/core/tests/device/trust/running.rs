@@ -215,6 +215,25 @@ fn a_user_who_is_gone_gets_no_answer_and_what_it_waited_for_is_not_done() {
 }
 
 #[test]
+fn a_user_who_may_call_no_more_gets_the_answer_to_what_has_begun() {
+    let mut rig = rig();
+    rig.install(&slow(), 1);
+    let mut app = rig.app();
+    let [begun, waits] = [(); 2].map(|()| begins(&mut rig, &mut app, Code::GET, "/vm1/path", &[]));
+    let mut trust = without(&rig, &rig.app);
+    let observer = rig.app.credential().clone();
+    trust.peers.push((Roles::OBSERVE, observer));
+    takes(&mut rig, &trust, 1);
+    rig.pass(500);
+    assert_eq!(told(&mut rig, &app, &begun).payload, b"slow");
+    rig.pass(500);
+    if let Some((_, response)) = rig.sent() {
+        assert_eq!(app.unprotect(&waits, &response), None, "it is not answered");
+    }
+    assert_eq!(rig.board.log(), ["vm1: slow"]);
+}
+
+#[test]
 fn a_capsule_whose_translator_goes_while_it_starts_does_not() {
     let lazy = persistent(Parts {
         head: SLEEP,

@@ -59,7 +59,7 @@ impl Content {
         let enough = |name: &str| keys.iter().filter(|key| key.is_for(name)).count() >= needed;
         let served = |key: &Translator| match &key.components[..] {
             [] => enough("any other"),
-            names => names.iter().all(|name| enough(name)),
+            names => names.iter().all(|name| can_be(name) && enough(name)),
         };
         let is_root = |key: &Translator| key.is_for("trust") || ROOTS.contains(&key.key);
         (1..=MAX_SIGNATURES).contains(&self.threshold)
@@ -107,6 +107,12 @@ impl Translator {
 /// Whether so many signatures do.
 pub(super) fn is_enough(signatures: usize, threshold: u8, asks: u8) -> bool {
     signatures >= usize::from(threshold.max(asks))
+}
+
+/// Whether a component can be called that.
+fn can_be(name: &str) -> bool {
+    let letters = "abcdefghijklmnopqrstuvwxyz0123456789-";
+    (1..=16).contains(&name.len()) && name.chars().all(|c| letters.contains(c))
 }
 
 fn deploys(roles: u8) -> bool {
