@@ -161,10 +161,14 @@ impl<T: Transport> Session<T> {
                 Err(error) => return Err(error),
             };
             if code.class() != 4 {
-                return Err(Error::Refused {
-                    code,
-                    text,
-                    advice: None,
+                // Anybody can say so while the device does what it was asked.
+                return Err(match outgoing.may_repeat() {
+                    false => Error::Uncertain,
+                    true => Error::Refused {
+                        code,
+                        text,
+                        advice: None,
+                    },
                 });
             }
             if renewed || !outgoing.renew {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use common::model::PAGE;
 use common::simulated::in_blocks_of;
 use common::{COMPONENT, Manner, Model, World, bytes, package};
+use sealift_oscore::coap::Code;
 use sealift_wire::{Phase, Refusal};
 use testbed::{Dice, Mishap, Weather, most_transmissions};
 use updater::{Config, Error, Event, Flow, Method, Outcome, Package, Params, Pushed, Request};
@@ -500,4 +501,18 @@ fn what_somebody_sent_ahead_of_us_is_not_sent_again() {
     }
     world.link().peer.manner.copier = false;
     assert_eq!(client.request(&post).unwrap().payload, b"4");
+}
+
+#[test]
+fn what_somebody_says_went_wrong_may_have_been_done() {
+    let manner = Manner {
+        forger: Some(Code::INTERNAL_SERVER_ERROR),
+        ..Manner::default()
+    };
+    let world = World::new(Model::default(), manner, Weather::default(), 8);
+    let mut client = world.client(Config::default());
+    let post = Request::new(Method::Post, "/vm1/count");
+    let error = client.request(&post).unwrap_err();
+    assert!(matches!(error, Error::Uncertain), "{error}");
+    assert_eq!(world.model().count, 1);
 }

@@ -5,6 +5,7 @@ mod common;
 use std::sync::atomic::Ordering;
 
 use common::{Bench, COMPONENT, Manner, Model, bytes, package};
+use sealift_oscore::coap::Code;
 use sealift_wire::{Phase, Refusal};
 use updater::{Error, Event, Flow, Outcome, Package, Pushed};
 
@@ -195,7 +196,7 @@ fn a_device_that_restarts_in_the_middle_is_met_again() {
 #[test]
 fn forged_responses_are_as_good_as_none() {
     let manner = Manner {
-        forger: true,
+        forger: Some(Code::CONTENT),
         ..Manner::default()
     };
     let bench = Bench::new(Model::default(), manner);

@@ -25,8 +25,8 @@ use crate::waiting::{Asked, Later, Waiting};
 /// acknowledgement, if no other one is at work; one that takes longer is sent by
 /// itself (RFC 7252, 5.2.2).
 const PROMPT: usize = 8;
-/// How old a request may be that does something, in milliseconds: older than
-/// the last sign that its sender was there, it is asked for again.
+/// How old a request may be that does something, in milliseconds. Where it is not proven
+/// that it was made within that time, it is asked for again.
 const FRESH_MS: u64 = 10 * 60 * 1000;
 
 impl<F, R, H, const N: usize, const W: usize, const SESSIONS: usize> Device<F, R, H, N, W, SESSIONS>

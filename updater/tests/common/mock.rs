@@ -51,8 +51,8 @@ pub struct Manner {
     pub forgets: Option<u32>,
     /// How long it computes for each message of a key exchange.
     pub handshake: Duration,
-    /// Somebody answers every protected request before the device does.
-    pub forger: bool,
+    /// Somebody answers every protected request with this code before the device does.
+    pub forger: Option<Code>,
     /// Somebody copies every protected request, and sends it from elsewhere before it
     /// arrives.
     pub copier: bool,
@@ -227,8 +227,8 @@ impl Peer for Mock {
         let mut datagrams = Vec::new();
         let message = Message::parse(datagram).unwrap();
         let protected = message.option(number::OSCORE).is_some();
-        if self.manner.forger && protected {
-            datagrams.extend(forged(&message));
+        if let Some(code) = self.manner.forger.filter(|_| protected) {
+            datagrams.extend(forged(&message, code));
         }
         if self.manner.copier && protected {
             let elsewhere = SocketAddr::from(([192, 0, 2, 66], 5683));
@@ -297,17 +297,17 @@ fn millis(time: Duration) -> u64 {
 }
 
 /// Answers that have the right token and message ID, and nothing else.
-fn forged(request: &Message<'_>) -> Vec<Vec<u8>> {
+fn forged(request: &Message<'_>, code: Code) -> Vec<Vec<u8>> {
     let [high, low] = request.mid.to_be_bytes();
     [
-        // 2.05 without protection, and with a wrong ciphertext.
+        // Without protection, and with a wrong ciphertext.
         (Kind::Acknowledgement, b"\xffforged".as_slice()),
         (Kind::Confirmable, b"\x90\xffforged ciphertext"),
     ]
     .into_iter()
     .map(|(kind, rest)| {
         let length = u8::try_from(request.token.len()).unwrap();
-        let mut datagram = vec![0x40 | kind.bits() << 4 | length, 0x45, high, low];
+        let mut datagram = vec![0x40 | kind.bits() << 4 | length, code.0, high, low];
         datagram.extend_from_slice(request.token);
         datagram.extend_from_slice(rest);
         datagram
