@@ -30,23 +30,17 @@ impl<'a> Port<'a> {
         })
     }
 
-    /// Has a datagram sent. Waits for room, within the patience.
+    /// Has a datagram sent, if there is room for it within the patience.
     pub(crate) async fn send(&mut self, datagram: &[u8], to: UdpMetadata) {
         if datagram.is_empty() {
             return;
         }
         let until = self.until();
-        let sent = match with_deadline(until, self.socket.send_to(datagram, to)).await {
-            Ok(sent) => sent,
-            Err(_) => {
-                self.empty();
-                self.socket.send_to(datagram, to).await
-            }
-        };
-        match sent {
-            Ok(()) => {}
-            Err(SendError::NoRoute) => log::warn!("cannot send to {to}: no route"),
-            Err(_) => log::warn!("cannot send {} bytes to {to}", datagram.len()),
+        match with_deadline(until, self.socket.send_to(datagram, to)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(SendError::NoRoute)) => log::warn!("cannot send to {to}: no route"),
+            Ok(Err(_)) => log::warn!("cannot send {} bytes to {to}", datagram.len()),
+            Err(_) => self.empty(),
         }
     }
 

@@ -78,28 +78,25 @@ pub async fn serve<F, R, H, const N: usize, const W: usize, const SESSIONS: usiz
     let mut address = Address::default();
     loop {
         alive();
-        let until = loop {
-            match device.poll(now(), outgoing) {
-                Step::Send(SocketAddr::V4(to), length) => {
-                    let datagram = outgoing.get(..length).unwrap_or_default();
-                    port.send(datagram, IpEndpoint::from(to).into()).await;
-                }
-                // Only IPv4 peers were heard.
-                Step::Send(SocketAddr::V6(_), _) => {}
-                Step::Wait(until) => break until,
+        let next = match device.poll(now(), outgoing) {
+            Step::Send(SocketAddr::V4(to), length) => Some((length, IpEndpoint::from(to).into())),
+            // Only IPv4 peers were heard.
+            Step::Send(SocketAddr::V6(_), _) => None,
+            Step::Wait(until) => {
+                #[cfg(feature = "bare")]
+                memory.report();
+                address.report(stack);
+                // The network has its turn even where capsules keep the device busy.
+                yield_now().await;
+                let until = Instant::from_millis(until.min(now().saturating_add(REST_MS)));
+                let taken = port.receive(until, |datagram, from| {
+                    let length = device.handle_datagram(now(), peer(from), datagram, outgoing);
+                    (length, from)
+                });
+                taken.await
             }
         };
-        #[cfg(feature = "bare")]
-        memory.report();
-        address.report(stack);
-        // The network has its turn even where capsules keep the device busy.
-        yield_now().await;
-        let until = Instant::from_millis(until.min(now().saturating_add(REST_MS)));
-        let taken = port.receive(until, |datagram, from| {
-            let length = device.handle_datagram(now(), peer(from), datagram, outgoing);
-            (length, from)
-        });
-        if let Some((length, to)) = taken.await {
+        if let Some((length, to)) = next {
             port.send(outgoing.get(..length).unwrap_or_default(), to)
                 .await;
         }
