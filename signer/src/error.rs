@@ -161,6 +161,13 @@ pub enum Error {
     #[error("{0}")]
     TrustFile(#[from] FileError) = 34,
 
+    /// Components or types in each other, with too many levels to read.
+    #[error("this Wasm has more than {limit} components or types in each other")]
+    TooDeep {
+        /// The most levels.
+        limit: usize,
+    } = 35,
+
     /// Not a private key in PKCS#8.
     #[error("{0} is not an Ed25519 private key in PKCS#8 PEM")]
     NotAKey(String) = 40,
@@ -241,6 +248,7 @@ impl Error {
             Self::SignedAlready(_) => 32,
             Self::TrustComponent => 33,
             Self::TrustFile(_) => 34,
+            Self::TooDeep { .. } => 35,
             Self::NotAKey(_) => 40,
             Self::NotAPublicKey(_) => 41,
             Self::PassphraseNeeded => 42,

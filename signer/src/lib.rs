@@ -21,6 +21,7 @@
 
 mod artifact;
 mod cosign;
+mod depth;
 mod envelope;
 mod error;
 mod files;

@@ -83,6 +83,19 @@ pub(crate) fn job_with(before: &str, code: &str, error: &str) -> Vec<u8> {
     wat::parse_str(text).expect("valid text")
 }
 
+/// A section of a component or module.
+pub(crate) fn section(id: u8, content: &[u8]) -> Vec<u8> {
+    let mut section = vec![id];
+    let mut length = content.len();
+    while length >= 0x80 {
+        section.push(u8::try_from(length & 0x7f).expect("seven bits") | 0x80);
+        length >>= 7;
+    }
+    section.push(u8::try_from(length).expect("seven bits"));
+    section.extend(content);
+    section
+}
+
 /// An ephemeral capsule that imports nothing.
 pub(crate) fn job() -> Vec<u8> {
     job_with("", "", "string")
