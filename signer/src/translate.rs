@@ -93,7 +93,6 @@ pub fn translate(wasm: &[u8], target: Target, kind: Kind) -> Result<Translation>
     needs.check()?;
 
     let slimmed = slim(&component)?;
-    wasm::validate(&slimmed)?;
     let artifact = Artifact::compile(&slimmed, target)?;
     load::as_a_device(&artifact)?;
     if u32::try_from(artifact.payload.len()).is_err() {
