@@ -140,7 +140,7 @@ pub struct Checked {
 ///
 /// # Errors
 ///
-/// The first check that fails; see [`Error`], 1 to 31 and 35.
+/// The first check that fails; see [`Error`], 1 to 31, 35 and 36.
 pub fn verify(
     envelope: &[u8],
     anchors: &[PublicKey],

@@ -168,6 +168,15 @@ pub enum Error {
         limit: usize,
     } = 35,
 
+    /// More instances of components than are translated.
+    #[error("this capsule has {needed} instances of components, and {limit} is the most")]
+    TooManyComponents {
+        /// How many it has.
+        needed: u64,
+        /// The most there may be.
+        limit: usize,
+    } = 36,
+
     /// Not a private key in PKCS#8.
     #[error("{0} is not an Ed25519 private key in PKCS#8 PEM")]
     NotAKey(String) = 40,
@@ -249,6 +258,7 @@ impl Error {
             Self::TrustComponent => 33,
             Self::TrustFile(_) => 34,
             Self::TooDeep { .. } => 35,
+            Self::TooManyComponents { .. } => 36,
             Self::NotAKey(_) => 40,
             Self::NotAPublicKey(_) => 41,
             Self::PassphraseNeeded => 42,

@@ -92,7 +92,7 @@ pub struct Signed {
 /// # Errors
 ///
 /// What is wrong with the capsule (see [`translate`]) or with the request; see
-/// [`Error`], 1 to 21, 28, 33 and 35.
+/// [`Error`], 1 to 21, 28, 33, 35 and 36.
 pub fn sign(request: &SignRequest<'_>) -> Result<Signed> {
     check(request)?;
     let translation = translate(request.wasm, request.target, request.kind)?;

@@ -250,6 +250,39 @@ fn an_interface_that_is_too_deep_is_refused() {
     assert!(matches!(error, Error::NotComponentizable(_)), "{error}");
 }
 
+/// A component in which components instantiate each other twice, on so many levels.
+fn doubling(levels: usize) -> Vec<u8> {
+    let inner = (1..=levels).map(|level| {
+        let below = level - 1;
+        format!(
+            "(component $c{level} (alias outer $top $c{below} (component $below))
+                (instance (instantiate $below)) (instance (instantiate $below)))"
+        )
+    });
+    let inner: String = inner.collect();
+    let text =
+        format!("(component $top (component $c0) {inner} (instance (instantiate $c{levels}))");
+    wat::parse_str(text + PLAIN + ")").expect("valid text")
+}
+
+/// A function, which makes a component a capsule that runs once.
+const PLAIN: &str = r#"
+    (core module $plain (func (export "f") (result i32) i32.const 5))
+    (core instance $plain (instantiate $plain))
+    (func (export "f") (result u32) (canon lift (core func $plain "f")))"#;
+
+#[test]
+fn instances_of_components_are_counted_and_not_followed() {
+    for (levels, found) in [(5, 63), (6, 127), (60, (1 << 61) - 1), (100, u64::MAX)] {
+        let wasm = doubling(levels);
+        match translate(&wasm, Target::Pulley32, Kind::Ephemeral) {
+            Ok(_) => assert!(found <= 64),
+            Err(Error::TooManyComponents { needed, limit: 64 }) => assert_eq!(needed, found),
+            Err(other) => panic!("{other}"),
+        }
+    }
+}
+
 #[test]
 fn imports_that_devices_do_not_offer_are_refused_by_name() {
     for import in [
