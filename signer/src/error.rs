@@ -192,6 +192,9 @@ pub enum Error {
     /// An empty passphrase.
     #[error("the passphrase is empty")]
     EmptyPassphrase = 44,
+    /// A passphrase that is not text.
+    #[error("the passphrase is not text in UTF-8")]
+    PassphraseNotText = 48,
     /// The passphrase was not repeated.
     #[error("the two passphrases differ")]
     PassphrasesDiffer = 47,
@@ -267,6 +270,7 @@ impl Error {
             Self::KeyExposed(_) => 45,
             Self::KeyGeneration(_) => 46,
             Self::PassphrasesDiffer => 47,
+            Self::PassphraseNotText => 48,
             Self::Exists(_) => 50,
             Self::Io { .. } => 51,
             Self::OverInput(_) => 52,

@@ -209,6 +209,31 @@ fn a_passphrase_protects_the_key() {
 
 #[cfg(unix)]
 #[test]
+fn a_passphrase_that_is_no_text_makes_no_key() {
+    use std::os::unix::ffi::OsStrExt;
+
+    let desk = Desk::empty();
+    let latin = b"gr\xfc\xdfe";
+    let output = desk
+        .command(["keygen", "--out", "translator.key"])
+        .env("SIGNER_PASSPHRASE", OsStr::from_bytes(latin))
+        .output()
+        .expect("runs");
+    assert_failed(&output, "not text");
+    desk.write("latin", latin);
+    let with_file = [
+        "keygen",
+        "--out",
+        "translator.key",
+        "--passphrase-file",
+        "latin",
+    ];
+    assert_failed(&desk.run(with_file), "not text");
+    assert_eq!(desk.names(), ["latin"]);
+}
+
+#[cfg(unix)]
+#[test]
 fn a_key_that_others_can_read_is_refused() {
     let desk = Desk::new();
     for exposed in [0o640, 0o604, 0o644] {
