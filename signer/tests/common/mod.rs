@@ -1,6 +1,8 @@
 //! Capsules to sign, written by hand, so that no test waits for a Wasm build.
 #![allow(dead_code, reason = "each test binary uses some of what is in here")]
 
+pub(crate) mod desk;
+
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
