@@ -179,8 +179,10 @@ fn keygen(args: &Keygen) -> Result<()> {
 
 fn sign(args: &Sign) -> Result<()> {
     let payload_path = payload_path(&args.out);
+    let mut inputs = vec![args.wasm.as_path(), &args.key];
+    inputs.extend(args.passphrase.file());
     for output in [&args.out, &payload_path] {
-        signer::refuse_overwriting(output, &[&args.wasm, &args.key])?;
+        signer::refuse_overwriting(output, &inputs)?;
     }
     let wasm = signer::read(&args.wasm)?;
     let key = read_key(&args.key, &args.passphrase)?;

@@ -2,7 +2,7 @@
 
 use std::env::{self, VarError};
 use std::io::{self, IsTerminal};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use signer::{Error, Result};
@@ -18,6 +18,11 @@ pub(crate) struct PassphraseSource {
 }
 
 impl PassphraseSource {
+    /// The file with the passphrase, if it is in one.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        self.passphrase_file.as_deref()
+    }
+
     /// The passphrase from file or environment, if there is one.
     pub(crate) fn given(&self) -> Result<Option<Zeroizing<String>>> {
         if let Some(path) = &self.passphrase_file {

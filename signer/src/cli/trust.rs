@@ -65,10 +65,10 @@ pub(super) struct TrustArgs {
 
 /// Adds a signature.
 pub(super) fn cosign(args: &Cosign) -> Result<()> {
-    signer::refuse_overwriting(&args.out, &[&args.key])?;
-    if let Some(source) = &args.source {
-        signer::refuse_overwriting(&args.out, &[source])?;
-    }
+    let mut inputs = vec![args.key.as_path()];
+    inputs.extend(args.source.as_deref());
+    inputs.extend(args.passphrase.file());
+    signer::refuse_overwriting(&args.out, &inputs)?;
     let envelope = signer::read(&args.envelope)?;
     let source = args.source.as_deref().map(signer::read).transpose()?;
     let key = read_key(&args.key, &args.passphrase)?;
@@ -84,13 +84,11 @@ pub(super) fn cosign(args: &Cosign) -> Result<()> {
 
 /// Makes a trust record.
 pub(super) fn trust(args: &TrustArgs) -> Result<()> {
-    let files = args
-        .root_key
-        .iter()
-        .chain(args.translator.iter().map(|(path, _)| path));
-    for path in files.chain(args.allow.iter().map(|(_, path)| path)) {
-        signer::refuse_overwriting(&args.out, &[path])?;
-    }
+    let translators = args.translator.iter().map(|(path, _)| path);
+    let peers = args.allow.iter().map(|(_, path)| path);
+    let inputs = args.root_key.iter().chain(translators).chain(peers);
+    let inputs = inputs.map(PathBuf::as_path).chain(args.passphrase.file());
+    signer::refuse_overwriting(&args.out, &inputs.collect::<Vec<_>>())?;
     let translators = args.translator.iter().map(|(path, names)| {
         let key = signer::read_public_key(path)?;
         Ok(TrustedKey::new(key, names.clone()))
