@@ -219,6 +219,12 @@ pub enum Error {
     /// The output would replace one of the inputs.
     #[error("{} is also an input and was not overwritten", .0.display())]
     OverInput(PathBuf) = 52,
+    /// An output would replace a folder, a link, a device.
+    #[error("{} is there already and is no regular file; it was not replaced", .0.display())]
+    NotAFile(PathBuf) = 53,
+    /// An output would replace a key or a credential.
+    #[error("{} holds a key or a credential and was not overwritten", .0.display())]
+    OverKey(PathBuf) = 54,
 }
 
 impl Error {
@@ -274,6 +280,8 @@ impl Error {
             Self::Exists(_) => 50,
             Self::Io { .. } => 51,
             Self::OverInput(_) => 52,
+            Self::NotAFile(_) => 53,
+            Self::OverKey(_) => 54,
         }
     }
 }

@@ -246,28 +246,6 @@ fn a_refused_capsule_leaves_the_earlier_envelope_as_it_was() {
 }
 
 #[test]
-fn outputs_do_not_replace_inputs_and_need_a_folder() {
-    let desk = Desk::new();
-    let out = |path| {
-        let mut args = sign_args("hello.wasm");
-        args.pop();
-        args.extend([path, "--detached"]);
-        desk.run(args)
-    };
-    for input in ["hello.wasm", "translator.key", "./translator.key"] {
-        let before = desk.read(input);
-        assert_failed(&out(input), "input");
-        assert_eq!(desk.read(input), before);
-    }
-    assert_failed(&out("nowhere/out.suit"), "nowhere/out.suit");
-    // A folder where the envelope should go: found out only at the end.
-    fs::create_dir(desk.path("taken")).expect("a folder");
-    let before = desk.names();
-    assert_failed(&out("taken"), "taken");
-    assert_eq!(desk.names(), before);
-}
-
-#[test]
 fn a_grant_that_is_not_needed_is_noted() {
     let desk = Desk::new();
     let output = desk.sign("hello.wasm", &["--grant", "udp"]);
