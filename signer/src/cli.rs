@@ -221,7 +221,9 @@ fn sign(args: &Sign) -> Result<()> {
     for name in grants.names() {
         let unused = Grants::from_name(name).is_some_and(|grant| !signed.imports.contains(grant));
         if unused {
-            eprintln!("signer: note: {name} is granted, and this capsule does not import it");
+            crate::note(&format!(
+                "note: {name} is granted, and this capsule does not import it"
+            ));
         }
     }
     print(&summary(args, &signed))
@@ -261,7 +263,7 @@ fn inspect(args: &Inspect) -> Result<()> {
     }
     let mut text = describe(&inspection);
     for problem in &inspection.problems {
-        let _ = writeln!(text, "problem        {problem}");
+        let _ = writeln!(text, "problem        {}", signer::printable(problem));
     }
     text.push_str("signature not checked: anyone may have written this\n");
     print(&text)
@@ -341,7 +343,8 @@ fn describe(said: &Inspection) -> String {
     let trusted = said.trust.iter().flat_map(trust::describe);
     let lines: Vec<_> = lines.into_iter().chain(trusted).collect();
     lines.iter().fold(String::new(), |mut text, (name, value)| {
-        let _ = writeln!(text, "{name:<14} {value}");
+        // Whoever wrote the envelope wrote some of it.
+        let _ = writeln!(text, "{name:<14} {}", signer::printable(value));
         text
     })
 }

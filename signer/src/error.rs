@@ -7,6 +7,8 @@ use sealift_provision::TrustError;
 use sealift_provision::files::FileError;
 use thiserror::Error;
 
+use crate::printable;
+
 /// The result of most functions of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -309,18 +311,20 @@ fn missing_grants(missing: Grants) -> String {
     )
 }
 
+/// The longest reason that is passed on, in characters.
+const MAX_REASON: usize = 400;
+
 /// The first line of a chain of errors and its innermost cause, which is where
-/// wasmparser and Wasmtime say what is wrong.
+/// wasmparser and Wasmtime say what is wrong. They quote names as these are.
 pub(crate) fn brief(error: &(dyn std::error::Error + 'static)) -> String {
     let mut innermost = error;
     while let Some(source) = innermost.source() {
         innermost = source;
     }
-    innermost
-        .to_string()
-        .lines()
-        .next()
-        .unwrap_or("no reason given")
-        .trim()
-        .to_owned()
+    let text = innermost.to_string();
+    let line = text.lines().next().unwrap_or("no reason given").trim();
+    match line.char_indices().nth(MAX_REASON) {
+        Some((end, _)) => printable(line.get(..end).unwrap_or_default()) + " ...",
+        None => printable(line),
+    }
 }

@@ -4,8 +4,13 @@ mod common;
 
 use std::fs;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use common::desk::{Desk, assert_done, assert_failed, sign_args};
+use common::persistent_with;
+use sealift_credential::Identity;
+use sealift_wire::Roles;
+use signer::{Key, Keys, Trust, TrustRequest, TrustedKey, sign_trust};
 
 /// `signer sign hello.wasm` into `out`.
 fn sign_to<'a>(out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
@@ -111,9 +116,7 @@ fn links_and_pipes_are_not_replaced() {
     desk.write("target", b"precious");
     std::os::unix::fs::symlink("target", desk.path("link")).expect("a link");
     std::os::unix::fs::symlink("nowhere", desk.path("broken")).expect("a link");
-    let pipe = std::process::Command::new("mkfifo")
-        .arg(desk.path("pipe"))
-        .status();
+    let pipe = Command::new("mkfifo").arg(desk.path("pipe")).status();
     assert!(pipe.expect("mkfifo").success());
     for out in ["link", "broken", "pipe"] {
         assert_untouched(&desk, &sign_to(out, &[]), &["target"], "no regular file");
@@ -137,4 +140,57 @@ fn where_one_file_fails_the_others_are_as_they_were() {
     signer::write_together(files.get(..2).expect("three")).expect("written");
     assert_eq!(desk.names(), ["earlier", "new"]);
     assert_eq!(desk.read("earlier"), b"1");
+}
+
+#[test]
+fn strangers_write_nothing_but_text_to_the_terminal() {
+    let desk = Desk::new();
+    let imports = persistent_with(r#"(import "\1b[2K\0dgood" "f" (func))"#, "1");
+    desk.write("hostile.wasm", &imports);
+    let output = desk.sign("hostile.wasm", &[]);
+    assert_failed(&output, r"\u{1b}[2K\rgood");
+
+    let name = "\u{1b}[2K\rvm1".to_owned();
+    let key = |number| Key::from_seed(&[number; 32]).expect("a key");
+    let translators = Keys {
+        keys: vec![TrustedKey::new(*key(1).public(), vec![name])],
+        threshold: 1,
+    };
+    let identity = Identity::generate("op", &mut rand_core::OsRng).expect("a credential");
+    let trust = Trust {
+        translators,
+        peers: vec![(Roles::DEPLOY, identity.credential().clone())],
+    };
+    let envelope = sign_trust(&TrustRequest {
+        keys: &[key(9)],
+        sequence: 1,
+        trust: &trust,
+        signatures: 1,
+        vendor_id: [1; 16],
+        class_id: [2; 16],
+    });
+    desk.write("out.suit", &envelope.expect("signed"));
+    let said = assert_done(&desk.run(["inspect", "out.suit"]));
+    assert!(said.contains(r"for \u{1b}[2K\rvm1"), "{said}");
+    assert!(!said.contains(['\u{1b}', '\r']), "{said}");
+}
+
+#[cfg(unix)]
+#[test]
+fn nobody_has_to_read_what_went_wrong() {
+    let desk = Desk::new();
+    for args in [
+        vec!["inspect", "absent.suit"],
+        sign_to("out.suit", &["--grant", "udp"]),
+    ] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut command = desk.command(&args);
+        let command = command.stdout(Stdio::null()).stderr(writer);
+        let status = command.status().expect("runs");
+        assert_eq!(
+            status.code(),
+            Some(i32::from(args.contains(&"absent.suit")))
+        );
+    }
 }

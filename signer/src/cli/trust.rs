@@ -148,10 +148,7 @@ pub(super) fn describe(trusted: &Trusted) -> Vec<(&'static str, String)> {
     for peer in &trusted.peers {
         let (start, _) = peer.fingerprint.split_at(16);
         let roles = peer.roles.join(", ");
-        lines.push((
-            "peer",
-            format!("{} ({start}): {roles}", peer.subject.escape_debug()),
-        ));
+        lines.push(("peer", format!("{} ({start}): {roles}", peer.subject)));
     }
     lines
 }
