@@ -42,7 +42,8 @@ enum Command {
 
 #[derive(Args)]
 struct Keygen {
-    /// The key file to make; the public key goes beside it, as FILE.pub
+    /// The key file to make; the public key goes beside it, with .pub in place of
+    /// its extension
     #[arg(long, value_name = "FILE", default_value = "translator.key")]
     out: PathBuf,
     /// Ask for a passphrase to encrypt the key with

@@ -179,6 +179,10 @@ pub enum Error {
         limit: usize,
     } = 36,
 
+    /// One of the keys that are to sign, given once more.
+    #[error("key {0} is given twice")]
+    KeyTwice(String) = 61,
+
     /// Not a private key in PKCS#8.
     #[error("{0} is not an Ed25519 private key in PKCS#8 PEM")]
     NotAKey(String) = 40,
@@ -189,14 +193,20 @@ pub enum Error {
     #[error("the key needs a passphrase: give --passphrase-file or set SIGNER_PASSPHRASE")]
     PassphraseNeeded = 42,
     /// The passphrase does not open the key.
-    #[error("the passphrase is wrong")]
-    WrongPassphrase = 43,
+    #[error("the passphrase for {0} is wrong")]
+    WrongPassphrase(String) = 43,
     /// An empty passphrase.
     #[error("the passphrase is empty")]
     EmptyPassphrase = 44,
     /// A passphrase that is not text.
     #[error("the passphrase is not text in UTF-8")]
     PassphraseNotText = 48,
+    /// A key that is encrypted in a way that is not known here.
+    #[error(
+        "{0} is not encrypted in a way that is known here: PBES2 with AES, and with scrypt or \
+         with PBKDF2 and SHA-2"
+    )]
+    UnknownEncryption(String) = 49,
     /// The passphrase was not repeated.
     #[error("the two passphrases differ")]
     PassphrasesDiffer = 47,
@@ -227,6 +237,9 @@ pub enum Error {
     /// An output would replace a key or a credential.
     #[error("{} holds a key or a credential and was not overwritten", .0.display())]
     OverKey(PathBuf) = 54,
+    /// A name for a key that its public half has.
+    #[error("{} would be the name of the public key; give the key another one", .0.display())]
+    PublicName(PathBuf) = 55,
 }
 
 impl Error {
@@ -270,20 +283,23 @@ impl Error {
             Self::TrustFile(_) => 34,
             Self::TooDeep { .. } => 35,
             Self::TooManyComponents { .. } => 36,
+            Self::KeyTwice(_) => 61,
             Self::NotAKey(_) => 40,
             Self::NotAPublicKey(_) => 41,
             Self::PassphraseNeeded => 42,
-            Self::WrongPassphrase => 43,
+            Self::WrongPassphrase(_) => 43,
             Self::EmptyPassphrase => 44,
             Self::KeyExposed(_) => 45,
             Self::KeyGeneration(_) => 46,
             Self::PassphrasesDiffer => 47,
             Self::PassphraseNotText => 48,
+            Self::UnknownEncryption(_) => 49,
             Self::Exists(_) => 50,
             Self::Io { .. } => 51,
             Self::OverInput(_) => 52,
             Self::NotAFile(_) => 53,
             Self::OverKey(_) => 54,
+            Self::PublicName(_) => 55,
         }
     }
 }

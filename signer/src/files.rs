@@ -15,6 +15,9 @@ use crate::key::{Key, from_public_pem, to_public_pem};
 /// The longest key file that is read, in bytes.
 const MAX_KEY_FILE: u64 = 16 * 1024;
 
+/// What private keys are called in PEM, encrypted or not.
+const PRIVATE_KEY: &str = "PRIVATE KEY-----";
+
 /// How files with keys and credentials begin.
 const KEY_START: &[u8] = b"-----BEGIN";
 
@@ -30,19 +33,26 @@ fn io_error(path: &Path) -> impl Fn(io::Error) -> Error + '_ {
 /// # Errors
 ///
 /// [`Error::KeyExposed`] where group or others may read it, [`Error::Io`],
-/// [`Error::NotAKey`] where it is not text.
+/// [`Error::NotAKey`] where it is none.
 pub fn read_key(path: &Path) -> Result<Zeroizing<String>> {
+    let not_a_key = || Error::NotAKey(path.display().to_string());
     let file = File::open(path).map_err(io_error(path))?;
-    if is_exposed(&file).map_err(io_error(path))? {
-        return Err(Error::KeyExposed(path.to_owned()));
-    }
+    let is_exposed = is_exposed(&file).map_err(io_error(path))?;
     let mut text = Zeroizing::new(String::new());
     file.take(MAX_KEY_FILE)
         .read_to_string(&mut text)
         .map_err(|error| match error.kind() {
-            io::ErrorKind::InvalidData => Error::NotAKey(path.display().to_string()),
+            io::ErrorKind::InvalidData => not_a_key(),
             _ => io_error(path)(error),
         })?;
+    // Of another file it says nothing that it can be read, and the advice to make
+    // it private would be no help.
+    if !text.contains(PRIVATE_KEY) {
+        return Err(not_a_key());
+    }
+    if is_exposed {
+        return Err(Error::KeyExposed(path.to_owned()));
+    }
     Ok(text)
 }
 
@@ -80,11 +90,12 @@ pub fn read_public_key(path: &Path) -> Result<PublicKey> {
 ///
 /// # Errors
 ///
-/// [`Error::Exists`], [`Error::Io`]; then neither file is left behind.
+/// [`Error::PublicName`], [`Error::Exists`], [`Error::Io`]; then neither file is
+/// left behind.
 pub fn write_key_pair(path: &Path, key: &Key, passphrase: Option<&str>) -> Result<PathBuf> {
     let public_path = path.with_extension("pub");
     if public_path == path {
-        return Err(Error::Exists(public_path));
+        return Err(Error::PublicName(public_path));
     }
     let secret = key.to_pem(passphrase)?;
     let public = to_public_pem(key.public())?;

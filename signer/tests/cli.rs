@@ -78,7 +78,8 @@ fn a_passphrase_protects_the_key() {
     assert!(pem.starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----\n"));
 
     desk.assert_refused(&[], "hello.wasm", "SIGNER_PASSPHRASE");
-    desk.assert_refused(&["--passphrase-file", "wrong"], "hello.wasm", "wrong");
+    let wrong = "the passphrase for translator.key is wrong";
+    desk.assert_refused(&["--passphrase-file", "wrong"], "hello.wasm", wrong);
     desk.assert_refused(&["--passphrase-file", "absent"], "hello.wasm", "absent");
     assert_done(&desk.sign("hello.wasm", &["--passphrase-file", "right"]));
     let output = desk
@@ -275,11 +276,26 @@ fn damaged_and_foreign_envelopes_are_refused() {
     assert_failed(&desk.run(other), "not trusted");
     let not_public = ["verify", "out.suit", "--pub", "other.key"];
     assert_failed(&desk.run(not_public), "public key");
-    let mut args = sign_args("hello.wasm");
-    args[3] = "other.pub";
-    #[cfg(unix)]
-    set_mode(&desk.path("other.pub"), 0o600);
-    assert_failed(&desk.run(args), "private key");
+}
+
+#[test]
+fn what_is_no_private_key_is_called_so() {
+    let desk = Desk::new();
+    let sign_with = |key| {
+        let mut args = sign_args("hello.wasm");
+        args[3] = key;
+        desk.run(args)
+    };
+    // Whoever may read it.
+    for mode in [0o644, 0o600] {
+        #[cfg(unix)]
+        set_mode(&desk.path("translator.pub"), mode);
+        let said = "translator.pub is not an Ed25519 private key";
+        assert_failed(&sign_with("translator.pub"), said);
+    }
+    assert_failed(&sign_with("."), ".: ");
+    let named_as_public = desk.run(["keygen", "--out", "new.pub"]);
+    assert_failed(&named_as_public, "another one");
 }
 
 #[test]

@@ -98,6 +98,14 @@ fn nothing_is_signed_that_locks_somebody_out() {
 }
 
 #[test]
+fn no_key_signs_twice() {
+    let twice = record(&trust(), &[key(9), key(10), key(9)], 1);
+    let id = key(9).public().key_id().to_string();
+    assert!(matches!(twice, Err(Error::KeyTwice(named)) if named == id));
+    record(&trust(), &[key(9), key(10)], 1).expect("signed");
+}
+
+#[test]
 fn a_second_root_signs_the_same_record() {
     let alone = record(&trust(), &[key(9)], 2).expect("signed");
     let anchors = [*key(9).public(), *key(10).public()];
