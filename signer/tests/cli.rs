@@ -9,6 +9,7 @@ use common::desk::{Desk, assert_done, assert_failed, sign_args, text};
 #[cfg(unix)]
 use common::desk::{mode, set_mode};
 use common::{persistent, persistent_with};
+use sealift_credential::{Identity, pem};
 
 #[test]
 fn keygen_makes_a_private_key_that_only_its_owner_reads() {
@@ -327,4 +328,38 @@ fn wrong_usage_exits_with_2() {
     assert!(!desk.path("out.suit").exists());
     assert_done(&desk.run(["--help"]));
     assert_done(&desk.run(["--version"]));
+}
+
+#[test]
+fn translators_are_files_with_or_without_components() {
+    let desk = Desk::new();
+    let identity = Identity::generate("op", &mut rand_core::OsRng).expect("a credential");
+    let op = pem::encode_credential(identity.credential());
+    desk.write("op.pub", op.as_bytes());
+    fs::create_dir(desk.path("keys=new")).expect("a folder");
+    assert_done(&desk.run(["keygen", "--out", "keys=new/next.key"]));
+    let trust = |translator| {
+        desk.run([
+            "trust",
+            "--root-key",
+            "translator.key",
+            "--seq",
+            "1",
+            "--allow",
+            "deploy=op.pub",
+            "--out",
+            "out.suit",
+            "--translator",
+            translator,
+        ])
+    };
+    for (translator, components) in [
+        ("keys=new/next.pub", "for all components"),
+        ("keys=new/next.pub=vm1,vm2", "for vm1, vm2"),
+    ] {
+        let said = assert_done(&trust(translator));
+        assert!(said.contains(components), "{said}");
+    }
+    assert_eq!(trust("keys=new/next.pub=VM1").status.code(), Some(2));
+    assert_failed(&trust("keys=new"), "keys");
 }

@@ -1,6 +1,6 @@
 //! Second signatures, and records of whom devices trust.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use sealift_engine::{DEFAULT_CLASS, DEFAULT_VENDOR};
@@ -35,7 +35,7 @@ pub(super) struct TrustArgs {
     root_key: Vec<PathBuf>,
     #[command(flatten)]
     passphrase: PassphraseSource,
-    /// The sequence number: devices take only what is newer, by up to 2^48
+    /// The sequence number, from 1: devices take only what is newer, by up to 2^48
     #[arg(long, value_name = "N")]
     seq: u64,
     /// Public key of a translator, and the components that it may sign for, if
@@ -122,16 +122,19 @@ pub(super) fn trust(args: &TrustArgs) -> Result<()> {
     ))
 }
 
-/// Reads `FILE` or `FILE=NAME,NAME`.
+/// Reads `FILE` or `FILE=NAME,NAME`, where the file's name may have an equals sign.
 fn translator(text: &str) -> std::result::Result<(PathBuf, Vec<String>), String> {
-    let Some((path, names)) = text.split_once('=') else {
+    let Some((path, names)) = text.rsplit_once('=') else {
         return Ok((text.into(), Vec::new()));
     };
     let names: Vec<String> = names.split(',').map(str::to_owned).collect();
     let is_component = |name: &String| sealift_manifest::is_component(name.as_bytes());
-    match names.iter().all(is_component) {
-        true => Ok((path.into(), names)),
-        false => Err("a component is 1 to 16 lower-case letters, digits and hyphens".into()),
+    if names.iter().all(is_component) {
+        Ok((path.into(), names))
+    } else if Path::new(text).exists() {
+        Ok((text.into(), Vec::new()))
+    } else {
+        Err("a component is 1 to 16 lower-case letters, digits and hyphens".into())
     }
 }
 
