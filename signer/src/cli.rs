@@ -62,10 +62,10 @@ struct Sign {
     key: PathBuf,
     #[command(flatten)]
     passphrase: PassphraseSource,
-    /// The component that it is for, such as vm1
+    /// The component that it is for, such as vm1; vm-run for one that runs once
     #[arg(long, value_name = "NAME")]
     component: String,
-    /// The sequence number: devices install only what is newer
+    /// The sequence number, from 1: devices install only what is newer
     #[arg(long, value_name = "N")]
     seq: u64,
     /// The envelope to write
@@ -87,7 +87,7 @@ struct Sign {
     /// The most linear memory
     #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_MEMORY)]
     memory: u32,
-    /// The interpreter's stack
+    /// The interpreter's stack: 512 or more
     #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_STACK)]
     stack: u32,
     /// The lowest sequence number that may still run once this is confirmed
@@ -103,7 +103,8 @@ struct Sign {
     /// The class of devices, from which the class identifier is derived
     #[arg(long, value_name = "NAME", default_value = DEFAULT_CLASS)]
     class: String,
-    /// A capsule that runs once, rather than one that stays on the device
+    /// A capsule that runs once, as the component vm-run, rather than one that
+    /// stays on the device
     #[arg(long)]
     ephemeral: bool,
 }

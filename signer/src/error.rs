@@ -179,6 +179,25 @@ pub enum Error {
         limit: usize,
     } = 36,
 
+    /// The sequence number that devices start from.
+    #[error("devices take only what is newer than sequence number 0; begin with 1")]
+    ZeroSequence = 37,
+    /// A stack with which no device starts a capsule.
+    #[error("a stack of {stack} bytes is too small for any capsule; {least} is the least")]
+    SmallStack {
+        /// The stack asked for.
+        stack: u32,
+        /// The least that there may be.
+        least: u32,
+    } = 38,
+    /// An ephemeral capsule for a component that is no job.
+    #[error("devices run an ephemeral capsule as the component \"vm-run\" alone, not as {0:?}")]
+    NotAJob(String) = 39,
+    /// A persistent capsule for the component of jobs.
+    #[error(
+        "the component \"vm-run\" is for capsules that run once, which are signed with --ephemeral"
+    )]
+    JobComponent = 60,
     /// One of the keys that are to sign, given once more.
     #[error("key {0} is given twice")]
     KeyTwice(String) = 61,
@@ -283,6 +302,10 @@ impl Error {
             Self::TrustFile(_) => 34,
             Self::TooDeep { .. } => 35,
             Self::TooManyComponents { .. } => 36,
+            Self::ZeroSequence => 37,
+            Self::SmallStack { .. } => 38,
+            Self::NotAJob(_) => 39,
+            Self::JobComponent => 60,
             Self::KeyTwice(_) => 61,
             Self::NotAKey(_) => 40,
             Self::NotAPublicKey(_) => 41,

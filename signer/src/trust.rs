@@ -34,9 +34,12 @@ pub struct TrustRequest<'a> {
 ///
 /// # Errors
 ///
-/// [`KeyTwice`](Error::KeyTwice), [`Trust`](Error::Trust) where it would lock
+/// [`ZeroSequence`](Error::ZeroSequence), [`KeyTwice`](Error::KeyTwice), [`Trust`](Error::Trust) where it would lock
 /// somebody out, [`Encode`](Error::Encode).
 pub fn sign_trust(request: &TrustRequest<'_>) -> Result<Vec<u8>> {
+    if request.sequence == 0 {
+        return Err(Error::ZeroSequence);
+    }
     let mut known = HashSet::new();
     for key in request.keys {
         if !known.insert(key.public_key()) {

@@ -68,9 +68,15 @@ impl Desk {
         self.command(args).output().expect("runs")
     }
 
-    /// `signer sign WASM` for vm1 with this desk's key and more arguments.
+    /// `signer sign WASM` with this desk's key and more arguments, for vm1 or, if it
+    /// is to run once, for vm-run.
     pub(crate) fn sign(&self, wasm: &str, more: &[&str]) -> Output {
-        self.run(sign_args(wasm).into_iter().chain(more.iter().copied()))
+        let mut args = sign_args(wasm);
+        if more.contains(&"--ephemeral") {
+            args[5] = "vm-run";
+        }
+        args.extend(more);
+        self.run(args)
     }
 
     /// Checks that a command is refused with one line and changes no file.
