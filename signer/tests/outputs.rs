@@ -10,7 +10,7 @@ use common::desk::{Desk, assert_done, assert_failed, sign_args};
 use common::persistent_with;
 use sealift_credential::Identity;
 use sealift_wire::Roles;
-use signer::{Key, Keys, Trust, TrustRequest, TrustedKey, sign_trust};
+use signer::{Key, Keys, Kind, Target, Trust, TrustRequest, TrustedKey, sign_trust, translate};
 
 /// `signer sign hello.wasm` into `out`.
 fn sign_to<'a>(out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
@@ -149,6 +149,8 @@ fn strangers_write_nothing_but_text_to_the_terminal() {
     desk.write("hostile.wasm", &imports);
     let output = desk.sign("hostile.wasm", &[]);
     assert_failed(&output, r"\u{1b}[2K\rgood");
+    let error = translate(&imports, Target::Pulley32, Kind::Persistent).expect_err("refused");
+    assert!(!error.to_string().contains(['\u{1b}', '\r']), "{error}");
 
     let name = "\u{1b}[2K\rvm1".to_owned();
     let key = |number| Key::from_seed(&[number; 32]).expect("a key");
