@@ -152,6 +152,10 @@ fn strangers_write_nothing_but_text_to_the_terminal() {
     let error = translate(&imports, Target::Pulley32, Kind::Persistent).expect_err("refused");
     assert!(!error.to_string().contains(['\u{1b}', '\r']), "{error}");
 
+    // Names of files are strangers' too.
+    let absent = desk.run(["inspect", "\u{1b}[2Kabsent"]);
+    assert_failed(&absent, r"\u{1b}[2Kabsent: ");
+
     let name = "\u{1b}[2K\rvm1".to_owned();
     let key = |number| Key::from_seed(&[number; 32]).expect("a key");
     let translators = Keys {
