@@ -42,7 +42,8 @@ enum Command {
 
 #[derive(Args)]
 struct Keygen {
-    /// The key file to make; the public key goes beside it, as FILE.pub
+    /// The key file to make; the public key goes beside it, with .pub in place of
+    /// its extension
     #[arg(long, value_name = "FILE", default_value = "translator.key")]
     out: PathBuf,
     /// Ask for a passphrase to encrypt the key with
@@ -61,10 +62,10 @@ struct Sign {
     key: PathBuf,
     #[command(flatten)]
     passphrase: PassphraseSource,
-    /// The component that it is for, such as vm1
+    /// The component that it is for, such as vm1; vm-run for one that runs once
     #[arg(long, value_name = "NAME")]
     component: String,
-    /// The sequence number: devices install only what is newer
+    /// The sequence number, from 1: devices install only what is newer
     #[arg(long, value_name = "N")]
     seq: u64,
     /// The envelope to write
@@ -86,7 +87,7 @@ struct Sign {
     /// The most linear memory
     #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_MEMORY)]
     memory: u32,
-    /// The interpreter's stack
+    /// The interpreter's stack: 512 or more
     #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_STACK)]
     stack: u32,
     /// The lowest sequence number that may still run once this is confirmed
@@ -102,7 +103,8 @@ struct Sign {
     /// The class of devices, from which the class identifier is derived
     #[arg(long, value_name = "NAME", default_value = DEFAULT_CLASS)]
     class: String,
-    /// A capsule that runs once, rather than one that stays on the device
+    /// A capsule that runs once, as the component vm-run, rather than one that
+    /// stays on the device
     #[arg(long)]
     ephemeral: bool,
 }
@@ -179,8 +181,10 @@ fn keygen(args: &Keygen) -> Result<()> {
 
 fn sign(args: &Sign) -> Result<()> {
     let payload_path = payload_path(&args.out);
+    let mut inputs = vec![args.wasm.as_path(), &args.key];
+    inputs.extend(args.passphrase.file());
     for output in [&args.out, &payload_path] {
-        signer::refuse_overwriting(output, &[&args.wasm, &args.key])?;
+        signer::refuse_overwriting(output, &inputs)?;
     }
     let wasm = signer::read(&args.wasm)?;
     let key = read_key(&args.key, &args.passphrase)?;
@@ -219,7 +223,9 @@ fn sign(args: &Sign) -> Result<()> {
     for name in grants.names() {
         let unused = Grants::from_name(name).is_some_and(|grant| !signed.imports.contains(grant));
         if unused {
-            eprintln!("signer: note: {name} is granted, and this capsule does not import it");
+            crate::note(&format!(
+                "note: {name} is granted, and this capsule does not import it"
+            ));
         }
     }
     print(&summary(args, &signed))
@@ -259,7 +265,7 @@ fn inspect(args: &Inspect) -> Result<()> {
     }
     let mut text = describe(&inspection);
     for problem in &inspection.problems {
-        let _ = writeln!(text, "problem        {problem}");
+        let _ = writeln!(text, "problem        {}", signer::printable(problem));
     }
     text.push_str("signature not checked: anyone may have written this\n");
     print(&text)
@@ -339,7 +345,8 @@ fn describe(said: &Inspection) -> String {
     let trusted = said.trust.iter().flat_map(trust::describe);
     let lines: Vec<_> = lines.into_iter().chain(trusted).collect();
     lines.iter().fold(String::new(), |mut text, (name, value)| {
-        let _ = writeln!(text, "{name:<14} {value}");
+        // Whoever wrote the envelope wrote some of it.
+        let _ = writeln!(text, "{name:<14} {}", signer::printable(value));
         text
     })
 }

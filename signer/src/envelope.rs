@@ -106,7 +106,13 @@ pub fn inspect(envelope: &[u8]) -> Result<Inspection> {
     let read = read.untrusted();
     let mut inspection = Inspection::new(&read.manifest);
     inspection.signers = read.key_ids.iter().map(ToString::to_string).collect();
-    inspection.problems = read.problems.iter().map(ToString::to_string).collect();
+    let mut problems = read.problems.clone();
+    // The head alone would be good, were it not an envelope that was asked for.
+    let is_missing = inspection.integrated && read.payload.is_none();
+    if is_missing && !problems.contains(&Problem::PayloadSize) {
+        problems.push(Problem::PayloadSize);
+    }
+    inspection.problems = problems.iter().map(ToString::to_string).collect();
     if let (true, Some(record)) = (is_record(&read.manifest), read.payload) {
         match Trusted::read(record) {
             Ok(trusted) => inspection.trust = Some(trusted),
@@ -140,7 +146,7 @@ pub struct Checked {
 ///
 /// # Errors
 ///
-/// The first check that fails; see [`Error`], 1 to 31.
+/// The first check that fails; see [`Error`], 1 to 31, 35 and 36.
 pub fn verify(
     envelope: &[u8],
     anchors: &[PublicKey],

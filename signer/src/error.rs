@@ -7,6 +7,8 @@ use sealift_provision::TrustError;
 use sealift_provision::files::FileError;
 use thiserror::Error;
 
+use crate::printable;
+
 /// The result of most functions of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -161,6 +163,45 @@ pub enum Error {
     #[error("{0}")]
     TrustFile(#[from] FileError) = 34,
 
+    /// Components or types in each other, with too many levels to read.
+    #[error("this Wasm has more than {limit} components or types in each other")]
+    TooDeep {
+        /// The most levels.
+        limit: usize,
+    } = 35,
+
+    /// More instances of components than are translated.
+    #[error("this capsule has {needed} instances of components, and {limit} is the most")]
+    TooManyComponents {
+        /// How many it has.
+        needed: u64,
+        /// The most there may be.
+        limit: usize,
+    } = 36,
+
+    /// The sequence number that devices start from.
+    #[error("devices take only what is newer than sequence number 0; begin with 1")]
+    ZeroSequence = 37,
+    /// A stack with which no device starts a capsule.
+    #[error("a stack of {stack} bytes is too small for any capsule; {least} is the least")]
+    SmallStack {
+        /// The stack asked for.
+        stack: u32,
+        /// The least that there may be.
+        least: u32,
+    } = 38,
+    /// An ephemeral capsule for a component that is no job.
+    #[error("devices run an ephemeral capsule as the component \"vm-run\" alone, not as {0:?}")]
+    NotAJob(String) = 39,
+    /// A persistent capsule for the component of jobs.
+    #[error(
+        "the component \"vm-run\" is for capsules that run once, which are signed with --ephemeral"
+    )]
+    JobComponent = 60,
+    /// One of the keys that are to sign, given once more.
+    #[error("key {0} is given twice")]
+    KeyTwice(String) = 61,
+
     /// Not a private key in PKCS#8.
     #[error("{0} is not an Ed25519 private key in PKCS#8 PEM")]
     NotAKey(String) = 40,
@@ -171,11 +212,20 @@ pub enum Error {
     #[error("the key needs a passphrase: give --passphrase-file or set SIGNER_PASSPHRASE")]
     PassphraseNeeded = 42,
     /// The passphrase does not open the key.
-    #[error("the passphrase is wrong")]
-    WrongPassphrase = 43,
+    #[error("the passphrase for {0} is wrong")]
+    WrongPassphrase(String) = 43,
     /// An empty passphrase.
     #[error("the passphrase is empty")]
     EmptyPassphrase = 44,
+    /// A passphrase that is not text.
+    #[error("the passphrase is not text in UTF-8")]
+    PassphraseNotText = 48,
+    /// A key that is encrypted in a way that is not known here.
+    #[error(
+        "{0} is not encrypted in a way that is known here: PBES2 with AES, and with scrypt or \
+         with PBKDF2 and SHA-2"
+    )]
+    UnknownEncryption(String) = 49,
     /// The passphrase was not repeated.
     #[error("the two passphrases differ")]
     PassphrasesDiffer = 47,
@@ -200,6 +250,15 @@ pub enum Error {
     /// The output would replace one of the inputs.
     #[error("{} is also an input and was not overwritten", .0.display())]
     OverInput(PathBuf) = 52,
+    /// An output would replace a folder, a link, a device.
+    #[error("{} is there already and is no regular file; it was not replaced", .0.display())]
+    NotAFile(PathBuf) = 53,
+    /// An output would replace a key or a credential.
+    #[error("{} holds a key or a credential and was not overwritten", .0.display())]
+    OverKey(PathBuf) = 54,
+    /// A name for a key that its public half has.
+    #[error("{} would be the name of the public key; give the key another one", .0.display())]
+    PublicName(PathBuf) = 55,
 }
 
 impl Error {
@@ -241,17 +300,29 @@ impl Error {
             Self::SignedAlready(_) => 32,
             Self::TrustComponent => 33,
             Self::TrustFile(_) => 34,
+            Self::TooDeep { .. } => 35,
+            Self::TooManyComponents { .. } => 36,
+            Self::ZeroSequence => 37,
+            Self::SmallStack { .. } => 38,
+            Self::NotAJob(_) => 39,
+            Self::JobComponent => 60,
+            Self::KeyTwice(_) => 61,
             Self::NotAKey(_) => 40,
             Self::NotAPublicKey(_) => 41,
             Self::PassphraseNeeded => 42,
-            Self::WrongPassphrase => 43,
+            Self::WrongPassphrase(_) => 43,
             Self::EmptyPassphrase => 44,
             Self::KeyExposed(_) => 45,
             Self::KeyGeneration(_) => 46,
             Self::PassphrasesDiffer => 47,
+            Self::PassphraseNotText => 48,
+            Self::UnknownEncryption(_) => 49,
             Self::Exists(_) => 50,
             Self::Io { .. } => 51,
             Self::OverInput(_) => 52,
+            Self::NotAFile(_) => 53,
+            Self::OverKey(_) => 54,
+            Self::PublicName(_) => 55,
         }
     }
 }
@@ -279,18 +350,20 @@ fn missing_grants(missing: Grants) -> String {
     )
 }
 
+/// The longest reason that is passed on, in characters.
+const MAX_REASON: usize = 400;
+
 /// The first line of a chain of errors and its innermost cause, which is where
-/// wasmparser and Wasmtime say what is wrong.
+/// wasmparser and Wasmtime say what is wrong. They quote names as these are.
 pub(crate) fn brief(error: &(dyn std::error::Error + 'static)) -> String {
     let mut innermost = error;
     while let Some(source) = innermost.source() {
         innermost = source;
     }
-    innermost
-        .to_string()
-        .lines()
-        .next()
-        .unwrap_or("no reason given")
-        .trim()
-        .to_owned()
+    let text = innermost.to_string();
+    let line = text.lines().next().unwrap_or("no reason given").trim();
+    match line.char_indices().nth(MAX_REASON) {
+        Some((end, _)) => printable(line.get(..end).unwrap_or_default()) + " ...",
+        None => printable(line),
+    }
 }

@@ -7,8 +7,7 @@ use std::fmt;
 use ed25519_compact::{KeyPair, Noise, Seed};
 use pkcs8::der::asn1::{BitStringRef, OctetStringRef};
 use pkcs8::der::{Decode, Encode, pem::LineEnding};
-use pkcs8::pkcs5::pbes2;
-use pkcs8::pkcs5::scrypt;
+use pkcs8::pkcs5::{self, pbes2, scrypt};
 use pkcs8::spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 use pkcs8::{Document, EncryptedPrivateKeyInfo, ObjectIdentifier, PrivateKeyInfo, SecretDocument};
 use rand_core::{OsRng, RngCore};
@@ -117,23 +116,32 @@ impl Key {
     /// # Errors
     ///
     /// [`Error::NotAKey`], [`Error::PassphraseNeeded`],
-    /// [`Error::WrongPassphrase`].
+    /// [`Error::UnknownEncryption`], [`Error::WrongPassphrase`].
     pub fn from_pem(pem: &str, name: &str, passphrase: Option<&str>) -> Result<Self> {
+        use pkcs5::Error::{AlgorithmParametersInvalid, NoPbes1CryptSupport, UnsupportedAlgorithm};
+
         let not_a_key = || Error::NotAKey(name.to_owned());
         let (label, document) = SecretDocument::from_pem(pem).map_err(|_| not_a_key())?;
         match label {
             PRIVATE => Self::from_info(document.as_bytes()).ok_or_else(not_a_key),
             ENCRYPTED => {
+                let wrong = || Error::WrongPassphrase(name.to_owned());
+                let unknown = || Error::UnknownEncryption(name.to_owned());
                 let info = EncryptedPrivateKeyInfo::try_from(document.as_bytes())
-                    .map_err(|_| not_a_key())?;
+                    .map_err(|_| unknown())?;
                 let passphrase = passphrase.ok_or(Error::PassphraseNeeded)?;
-                let document = info
-                    .decrypt(passphrase)
-                    .map_err(|_| Error::WrongPassphrase)?;
+                let document = info.decrypt(passphrase).map_err(|error| match error {
+                    pkcs8::Error::EncryptedPrivateKey(
+                        UnsupportedAlgorithm { .. }
+                        | AlgorithmParametersInvalid { .. }
+                        | NoPbes1CryptSupport,
+                    ) => unknown(),
+                    _ => wrong(),
+                })?;
                 // CBC has no check of its own: by chance, the wrong passphrase
                 // gives bytes that only look like a document.
                 if PrivateKeyInfo::try_from(document.as_bytes()).is_err() {
-                    return Err(Error::WrongPassphrase);
+                    return Err(wrong());
                 }
                 Self::from_info(document.as_bytes()).ok_or_else(not_a_key)
             }
@@ -252,7 +260,7 @@ mod tests {
         );
         assert!(matches!(
             read(Some("open barley")),
-            Err(Error::WrongPassphrase)
+            Err(Error::WrongPassphrase(name)) if name == "key"
         ));
         assert!(matches!(read(None), Err(Error::PassphraseNeeded)));
         assert_ne!(
@@ -261,6 +269,29 @@ mod tests {
             "salted"
         );
         assert!(matches!(key.to_pem(Some("")), Err(Error::EmptyPassphrase)));
+    }
+
+    /// Keys by OpenSSL with the passphrase "secret": one with DES-EDE3-CBC, one with
+    /// PBKDF2 and HMAC-SHA-1.
+    const OTHERWISE_ENCRYPTED: [&str; 2] = [
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\n\
+        MIGKME4GCSqGSIb3DQEFDTBBMCkGCSqGSIb3DQEFDDAcBAi+esKOr6Cc5QICCAAw\n\
+        DAYIKoZIhvcNAgkFADAUBggqhkiG9w0DBwQIrRFMzlmsqOwEOEEUOvqnaXDiLI9v\n\
+        Pw8B3AJZXYW/jPpRKEKD8jgqip31atIVLuov7A+MPK8z4zAbzh5Au+IZPwox\n\
+        -----END ENCRYPTED PRIVATE KEY-----\n",
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\n\
+        MIGMMEgGCSqGSIb3DQEFDTA7MBoGCSqGSIb3DQEFDDANBAiSxfcwBn/F/QIBCjAd\n\
+        BglghkgBZQMEASoEEHNoWWDQ9tIUnL85ZB7xbLUEQFEZOj0lmm5CMGeqBGnJxU8N\n\
+        A8iBFN3MtcPh5MXszKYzs4zPnWBTx1ohvMGawUr1bnD3APDufNJ7HENgMTQER2c=\n\
+        -----END ENCRYPTED PRIVATE KEY-----\n",
+    ];
+
+    #[test]
+    fn encryption_that_is_not_known_is_no_wrong_passphrase() {
+        for pem in OTHERWISE_ENCRYPTED {
+            let error = Key::from_pem(pem, "key", Some("secret")).expect_err("refused");
+            assert!(matches!(error, Error::UnknownEncryption(_)), "{error}");
+        }
     }
 
     #[test]

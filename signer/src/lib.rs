@@ -21,6 +21,7 @@
 
 mod artifact;
 mod cosign;
+mod depth;
 mod envelope;
 mod error;
 mod files;
@@ -30,6 +31,7 @@ mod key;
 mod load;
 mod measure;
 mod needs;
+mod printable;
 mod sign;
 mod slim;
 mod translate;
@@ -47,6 +49,7 @@ pub use files::{
 pub use identity::{class_id, vendor_id};
 pub use key::{Key, from_public_pem, to_public_pem};
 pub use measure::{Step, payload_without};
+pub use printable::printable;
 pub use sign::{SignRequest, Signed, sign};
 pub use slim::slim;
 pub use translate::{Sizes, Translation, translate};

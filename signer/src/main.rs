@@ -3,6 +3,7 @@
 mod cli;
 mod passphrase;
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -11,8 +12,13 @@ fn main() -> ExitCode {
     match cli::run(cli::Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("signer: {error}");
+            note(&error.to_string());
             ExitCode::FAILURE
         }
     }
+}
+
+/// A line on standard error, where somebody may have stopped reading.
+fn note(text: &str) {
+    let _ = writeln!(io::stderr(), "signer: {}", signer::printable(text));
 }

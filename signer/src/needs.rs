@@ -3,20 +3,31 @@
 //!
 //! A device gives every capsule so many core instances, tables and memories.
 //! One that has more would be signed, sent, and then not start.
+//!
+//! Where a component calls another one, Wasmtime writes a core module between
+//! them, and that is instantiated, too. How many it writes is found out here
+//! without asking it, and can come out too high, never too low.
 
 use sealift_engine::{MAX_INSTANCES, MAX_MEMORIES, MAX_TABLE, MAX_TABLES};
 use wasmparser::{
-    ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind,
-    ComponentTypeRef, Encoding, Instance, Parser, Payload,
+    CanonicalFunction, ComponentAlias, ComponentExternalKind, ComponentInstance,
+    ComponentOuterAliasKind, ComponentTypeRef, Encoding, Instance, Parser, Payload,
 };
 
 use crate::error::{Error, Result, brief};
+
+/// How often components may be instantiated, all together. A translator follows
+/// each instance, and a few components that instantiate each other twice would
+/// keep it busy for ever.
+const MAX_COMPONENTS: usize = 64;
 
 /// What one instance of a component or of a core module needs, with all that
 /// it instantiates in turn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Needs {
-    /// Core modules that are instantiated.
+    /// Components that are instantiated in it.
+    pub(crate) components: u64,
+    /// Core modules that are instantiated, at the most.
     pub(crate) instances: u64,
     /// Linear memories.
     pub(crate) memories: u64,
@@ -30,6 +41,7 @@ pub(crate) struct Needs {
 
 impl Needs {
     fn add(&mut self, other: Self) {
+        self.components = self.components.saturating_add(other.components);
         self.instances = self.instances.saturating_add(other.instances);
         self.memories = self.memories.saturating_add(other.memories);
         self.memory = self.memory.saturating_add(other.memory);
@@ -37,12 +49,19 @@ impl Needs {
         self.largest_table = self.largest_table.max(other.largest_table);
     }
 
-    /// Checks that any device gives as much.
+    /// Checks that it can be translated and that any device gives as much.
     ///
     /// # Errors
     ///
-    /// [`Error::TooMany`]: the first of them that is too many.
+    /// [`Error::TooManyComponents`], and [`Error::TooMany`]: the first of them that
+    /// is too many.
     pub(crate) fn check(&self) -> Result<()> {
+        if usize::try_from(self.components).map_or(true, |needed| needed > MAX_COMPONENTS) {
+            return Err(Error::TooManyComponents {
+                needed: self.components,
+                limit: MAX_COMPONENTS,
+            });
+        }
         for (what, needed, limit) in [
             ("core instances", self.instances, MAX_INSTANCES),
             ("memories", self.memories, MAX_MEMORIES),
@@ -71,6 +90,11 @@ struct Scope {
     /// where they come from outside.
     modules: Vec<Option<Needs>>,
     components: Vec<Option<Needs>>,
+    /// Whether it has functions, as far as it was read, that are not the host's.
+    callable: bool,
+    /// Whether one was taken for core modules to call since the last of these was
+    /// instantiated.
+    taken: bool,
 }
 
 /// What an instance of a valid component needs.
@@ -117,6 +141,45 @@ impl Scope {
             },
             modules: Vec::new(),
             components: Vec::new(),
+            callable: false,
+            taken: false,
+        }
+    }
+
+    /// Takes in that a core module is instantiated.
+    fn instantiate(&mut self, module: u32, has_arguments: bool) -> Result<()> {
+        self.needs.add(at(&self.modules, module)?);
+        self.taken &= !has_arguments;
+        Ok(())
+    }
+
+    /// Takes in that a component is instantiated.
+    fn instantiate_component(&mut self, component: u32) -> Result<()> {
+        self.callable = true;
+        self.needs.add(at(&self.components, component)?);
+        self.needs.add(Needs {
+            components: 1,
+            ..Needs::default()
+        });
+        Ok(())
+    }
+
+    /// Takes in a function that goes from components to core modules or back.
+    ///
+    /// Those that core modules call in other components are gathered in one module,
+    /// until one of them could need what another has made. That takes a core module
+    /// that was instantiated in between.
+    fn canonical(&mut self, is_inside: bool, function: &CanonicalFunction) {
+        match function {
+            CanonicalFunction::Lift { .. } => self.callable = true,
+            CanonicalFunction::Lower { .. } if !self.taken && (self.callable || is_inside) => {
+                self.taken = true;
+                self.needs.add(Needs {
+                    instances: 1,
+                    ..Needs::default()
+                });
+            }
+            _ => {}
         }
     }
 
@@ -146,8 +209,10 @@ impl Scope {
             }
             Payload::InstanceSection(instances) => {
                 for instance in instances {
-                    if let Instance::Instantiate { module_index, .. } = instance.map_err(invalid)? {
-                        self.needs.add(at(&self.modules, module_index)?);
+                    if let Instance::Instantiate { module_index, args } =
+                        instance.map_err(invalid)?
+                    {
+                        self.instantiate(module_index, !args.is_empty())?;
                     }
                 }
             }
@@ -158,8 +223,13 @@ impl Scope {
                         component_index, ..
                     } = instance
                     {
-                        self.needs.add(at(&self.components, component_index)?);
+                        self.instantiate_component(component_index)?;
                     }
+                }
+            }
+            Payload::ComponentCanonicalSection(functions) => {
+                for function in functions {
+                    self.canonical(!outer.is_empty(), &function.map_err(invalid)?);
                 }
             }
             Payload::ComponentAliasSection(aliases) => {
@@ -236,104 +306,4 @@ fn at(known: &[Option<Needs>], index: u32) -> Result<Needs> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn needs(text: &str) -> Needs {
-        of(&wat::parse_str(text).expect("valid text")).expect("known")
-    }
-
-    #[test]
-    fn what_is_instantiated_counts_each_time() {
-        let found = needs(
-            "(component
-                (core module $m (memory 3 (pagesize 1)) (table 5 funcref) (table 7 funcref))
-                (core module $unused (memory 1))
-                (core instance (instantiate $m))
-                (core instance (instantiate $m)))",
-        );
-        let expected = Needs {
-            instances: 2,
-            memories: 2,
-            memory: 6,
-            tables: 4,
-            largest_table: 7,
-        };
-        assert_eq!(found, expected);
-    }
-
-    #[test]
-    fn components_in_components_count_with_what_is_in_them() {
-        let found = needs(
-            "(component $outer
-                (core module $m (memory 1))
-                (component $inner
-                    (alias outer $outer $m (core module $n))
-                    (core module $own (table 9 funcref))
-                    (core instance (instantiate $n))
-                    (core instance (instantiate $own)))
-                (instance (instantiate $inner))
-                (instance (instantiate $inner))
-                (component $again
-                    (alias outer $outer $inner (component $twice))
-                    (instance (instantiate $twice)))
-                (instance (instantiate $again)))",
-        );
-        let expected = Needs {
-            instances: 6,
-            memories: 3,
-            memory: 3 << 16,
-            tables: 3,
-            largest_table: 9,
-        };
-        assert_eq!(found, expected);
-    }
-
-    #[test]
-    fn what_comes_from_elsewhere_cannot_be_known() {
-        let imported = wat::parse_str(
-            r#"(component (import "m" (core module $m)) (core instance (instantiate $m)))"#,
-        );
-        let error = of(&imported.expect("valid text")).expect_err("unknown");
-        assert!(matches!(error, Error::NotACapsule(_)), "{error}");
-    }
-
-    #[test]
-    fn each_limit_is_one_of_its_own() {
-        let most = Needs {
-            instances: 8,
-            memories: 2,
-            memory: u64::MAX,
-            tables: 4,
-            largest_table: 4096,
-        };
-        most.check().expect("as much as there is");
-        for (more, said) in [
-            (
-                Needs {
-                    instances: 9,
-                    ..most
-                },
-                "9 core instances",
-            ),
-            (
-                Needs {
-                    memories: 3,
-                    ..most
-                },
-                "3 memories",
-            ),
-            (Needs { tables: 5, ..most }, "5 tables"),
-            (
-                Needs {
-                    largest_table: 4097,
-                    ..most
-                },
-                "4097 elements",
-            ),
-        ] {
-            let error = more.check().expect_err("too many").to_string();
-            assert!(error.contains(said), "{error}");
-        }
-    }
-}
+mod tests;

@@ -1,7 +1,8 @@
 //! Where passphrases come from: a file, the environment, the terminal.
 
+use std::env::{self, VarError};
 use std::io::{self, IsTerminal};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use signer::{Error, Result};
@@ -17,6 +18,11 @@ pub(crate) struct PassphraseSource {
 }
 
 impl PassphraseSource {
+    /// The file with the passphrase, if it is in one.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        self.passphrase_file.as_deref()
+    }
+
     /// The passphrase from file or environment, if there is one.
     pub(crate) fn given(&self) -> Result<Option<Zeroizing<String>>> {
         if let Some(path) = &self.passphrase_file {
@@ -25,15 +31,17 @@ impl PassphraseSource {
                 .split(|byte| matches!(byte, b'\n' | b'\r'))
                 .next()
                 .unwrap_or_default();
-            let text = std::str::from_utf8(line).map_err(|_| Error::WrongPassphrase)?;
+            let text = std::str::from_utf8(line).map_err(|_| Error::PassphraseNotText)?;
             if text.is_empty() {
                 return Err(Error::EmptyPassphrase);
             }
             return Ok(Some(Zeroizing::new(text.to_owned())));
         }
-        match std::env::var("SIGNER_PASSPHRASE") {
+        match env::var("SIGNER_PASSPHRASE") {
             Ok(text) if !text.is_empty() => Ok(Some(Zeroizing::new(text))),
-            _ => Ok(None),
+            Ok(_) | Err(VarError::NotPresent) => Ok(None),
+            // As if there were none, a new key would not be encrypted.
+            Err(VarError::NotUnicode(_)) => Err(Error::PassphraseNotText),
         }
     }
 }

@@ -1,11 +1,13 @@
 //! Translating and signing in one step, which cannot be taken apart.
 
 use sealift_engine::{
-    DEFAULT_CLASS_ID, DEFAULT_FUEL, DEFAULT_MEMORY, DEFAULT_STACK, DEFAULT_VENDOR_ID, Target,
+    DEFAULT_CLASS_ID, DEFAULT_FUEL, DEFAULT_MEMORY, DEFAULT_STACK, DEFAULT_VENDOR_ID, MIN_STACK,
+    Target,
 };
 use sealift_manifest::{
     Grants, InvokeSpec, Kind, ManifestSpec, Sign, TRUST, build_envelope, is_component,
 };
+use sealift_wire::VM_RUN;
 
 use crate::error::{Error, Result};
 use crate::key::Key;
@@ -92,7 +94,7 @@ pub struct Signed {
 /// # Errors
 ///
 /// What is wrong with the capsule (see [`translate`]) or with the request; see
-/// [`Error`], 1 to 21, 28 and 33.
+/// [`Error`], 1 to 21, 28, 33, 35 to 39 and 60.
 pub fn sign(request: &SignRequest<'_>) -> Result<Signed> {
     check(request)?;
     let translation = translate(request.wasm, request.target, request.kind)?;
@@ -149,6 +151,14 @@ fn check(request: &SignRequest<'_>) -> Result<()> {
     if name == TRUST {
         return Err(Error::TrustComponent);
     }
+    match request.kind {
+        Kind::Ephemeral if name != VM_RUN => return Err(Error::NotAJob(name.to_owned())),
+        Kind::Persistent if name == VM_RUN => return Err(Error::JobComponent),
+        _ => {}
+    }
+    if request.sequence == 0 {
+        return Err(Error::ZeroSequence);
+    }
     if request.floor > request.sequence {
         return Err(Error::Floor {
             floor: request.floor,
@@ -158,8 +168,11 @@ fn check(request: &SignRequest<'_>) -> Result<()> {
     if request.fuel == 0 {
         return Err(Error::ZeroLimit("fuel"));
     }
-    if request.stack == 0 {
-        return Err(Error::ZeroLimit("stack"));
+    if request.stack < MIN_STACK {
+        return Err(Error::SmallStack {
+            stack: request.stack,
+            least: MIN_STACK,
+        });
     }
     Ok(())
 }

@@ -13,6 +13,11 @@
 //! (`firmware/core/src/capsule/abi.rs`). That the types are those of the WIT was
 //! checked before, with the names that it has.
 //!
+//! Imported types are those of the host's interfaces. What components inside of a
+//! component take from each other keeps the names of its types, for one of them
+//! would change and the other not. Where such a component gets an interface of the
+//! host handed on, all types keep their names.
+//!
 //! It is done to the Wasm, before it is translated, so that what is translated
 //! is valid Wasm, and checked as such.
 
@@ -28,11 +33,13 @@ use wasm_encoder::{
     ModuleArg,
 };
 use wasmparser::{
-    ComponentAlias, ComponentDefinedType, ComponentFuncType, ComponentTypeRef, CoreType, Instance,
-    InstanceTypeDeclaration, InstantiationArgKind, Parser, Payload, TypeBounds, VariantCase,
+    ComponentAlias, ComponentDefinedType, ComponentExternalKind, ComponentFuncType,
+    ComponentTypeRef, CoreType, Instance, InstanceTypeDeclaration, InstantiationArgKind, Parser,
+    Payload, TypeBounds, VariantCase,
 };
 
 use crate::error::{Error, Result, brief};
+use crate::wasm;
 
 /// Shortens the names inside of a component that is valid, to those that a device
 /// looks for. Part of [`translate`](crate::translate); by itself, for tests that
@@ -40,16 +47,24 @@ use crate::error::{Error, Result, brief};
 ///
 /// # Errors
 ///
-/// [`Error::InvalidWasm`].
+/// [`Error::InvalidWasm`], and [`Error::SelfCheck`] where what came out is not
+/// valid.
 pub fn slim(component: &[u8]) -> Result<Vec<u8>> {
-    let mut slim = Slim::before(component)?;
-    let mut out = Component::new();
-    slim.parse_component(&mut out, Parser::new(0), component)
-        .map_err(|e| Error::InvalidWasm(e.to_string()))?;
-    Ok(out.finish())
+    let slim = Slim::before(component)?;
+    let shortest = slim.clone().apply(component)?;
+    if wasm::validate(&shortest).is_ok() {
+        return Ok(shortest);
+    }
+    let keeping = Slim {
+        keep_types: true,
+        ..slim
+    };
+    let slimmed = keeping.apply(component)?;
+    wasm::validate(&slimmed).map_err(|error| Error::SelfCheck(error.to_string()))?;
+    Ok(slimmed)
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Slim {
     /// The names inside, and what became of them.
     names: HashMap<String, String>,
@@ -60,6 +75,12 @@ struct Slim {
     taken: HashSet<String>,
     /// The names of types that are imported, and what became of them.
     types: HashMap<String, String>,
+    /// Whether these are kept.
+    keep_types: bool,
+    /// Of each instance of the outermost component, whether it is the host's.
+    hosts: Vec<bool>,
+    /// How many components, modules and types are around what is read.
+    depth: usize,
 }
 
 impl Slim {
@@ -67,8 +88,32 @@ impl Slim {
     fn before(component: &[u8]) -> Result<Self> {
         let invalid = |e: wasmparser::BinaryReaderError| Error::InvalidWasm(brief(&e));
         let mut slim = Self::default();
+        let mut open = 0_usize;
         for payload in Parser::new(0).parse_all(component) {
             match payload.map_err(invalid)? {
+                Payload::Version { .. } => open = open.saturating_add(1),
+                Payload::End(_) => open = open.saturating_sub(1),
+                Payload::ComponentImportSection(imports) if open == 1 => {
+                    for import in imports {
+                        if let ComponentTypeRef::Instance(_) = import.map_err(invalid)?.ty {
+                            slim.hosts.push(true);
+                        }
+                    }
+                }
+                Payload::ComponentInstanceSection(instances) if open == 1 => {
+                    for instance in instances {
+                        instance.map_err(invalid)?;
+                        slim.hosts.push(false);
+                    }
+                }
+                Payload::ComponentExportSection(exports) if open == 1 => {
+                    // An export has an index of its own.
+                    for export in exports {
+                        if export.map_err(invalid)?.kind == ComponentExternalKind::Instance {
+                            slim.hosts.push(false);
+                        }
+                    }
+                }
                 Payload::CoreTypeSection(types) => {
                     for ty in types {
                         slim.keep |= matches!(ty.map_err(invalid)?, CoreType::Module(_));
@@ -81,10 +126,15 @@ impl Slim {
                 }
                 Payload::ComponentAliasSection(aliases) => {
                     for alias in aliases {
-                        if let ComponentAlias::CoreInstanceExport { name, .. } =
-                            alias.map_err(invalid)?
-                        {
-                            slim.taken.insert(name.to_owned());
+                        match alias.map_err(invalid)? {
+                            ComponentAlias::CoreInstanceExport { name, .. } => {
+                                slim.taken.insert(name.to_owned());
+                            }
+                            ComponentAlias::InstanceExport {
+                                kind: ComponentExternalKind::Instance,
+                                ..
+                            } if open == 1 => slim.hosts.push(false),
+                            _ => {}
                         }
                     }
                 }
@@ -92,6 +142,21 @@ impl Slim {
             }
         }
         Ok(slim)
+    }
+
+    /// The component with shorter names.
+    fn apply(mut self, component: &[u8]) -> Result<Vec<u8>> {
+        let mut out = Component::new();
+        self.parse_component(&mut out, Parser::new(0), component)
+            .map_err(|e| Error::InvalidWasm(e.to_string()))?;
+        Ok(out.finish())
+    }
+
+    /// Whether an instance is an import of the outermost component, which is being
+    /// read.
+    fn is_host(&self, instance: u32) -> bool {
+        let index = usize::try_from(instance).ok();
+        self.depth == 0 && index.and_then(|index| self.hosts.get(index)) == Some(&true)
     }
 
     /// The short form of a name inside.
@@ -159,6 +224,14 @@ fn positions(count: usize) -> Vec<String> {
 }
 
 impl ReencodeComponent for Slim {
+    fn push_depth(&mut self) {
+        self.depth = self.depth.saturating_add(1);
+    }
+
+    fn pop_depth(&mut self) {
+        self.depth = self.depth.saturating_sub(1);
+    }
+
     fn parse_component_func_type(
         &mut self,
         out: ComponentFuncTypeEncoder<'_>,
@@ -217,7 +290,7 @@ impl ReencodeComponent for Slim {
             InstanceTypeDeclaration::Export {
                 name,
                 ty: ty @ ComponentTypeRef::Type(TypeBounds::Eq(_)),
-            } => {
+            } if self.depth == 1 && !self.keep_types => {
                 let next = self.types.len();
                 let short = self.types.entry(name.name.to_owned());
                 let short = short.or_insert_with(|| letters(next)).clone();
@@ -277,7 +350,7 @@ impl ReencodeComponent for Slim {
                     instance,
                     kind: ComponentExportKind::Type,
                     name,
-                } => {
+                } if self.is_host(instance) => {
                     let name = self.types.get(name).map_or(name, String::as_str);
                     aliases.alias(Alias::InstanceExport {
                         instance,
@@ -295,120 +368,4 @@ impl ReencodeComponent for Slim {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn slimmed(text: &str) -> String {
-        let wasm = wat::parse_str(text).expect("valid text");
-        let bare = crate::wasm::without_custom_sections(&wasm).expect("valid");
-        let out = slim(&bare).expect("valid");
-        wasmparser::Validator::new_with_features(sealift_engine::FEATURES)
-            .validate_all(&out)
-            .expect("still valid");
-        assert_eq!(slim(&out).expect("valid").len(), out.len());
-        String::from_utf8_lossy(&out).into_owned()
-    }
-
-    #[test]
-    fn names_inside_go_and_those_outside_stay() {
-        let out = slimmed(
-            r#"(component
-              (import "outer-import" (func $f))
-              (core module $a
-                (import "module-name" "field-name" (func))
-                (export "exported-name" (func 0)))
-              (core func $lowered (canon lower (func $f)))
-              (core instance $bag (export "field-name" (func $lowered)))
-              (core instance $i (instantiate $a (with "module-name" (instance $bag))))
-              (core module $b (import "exported-name" "exported-name" (func)))
-              (core instance (instantiate $b (with "exported-name" (instance $i))))
-              (component (core module (export "exported-name" (memory 0)) (memory 1)))
-              (func (export "outer-export") (canon lift (core func $i "exported-name"))))"#,
-        );
-        for gone in ["module-name", "field-name", "exported-name"] {
-            assert!(!out.contains(gone), "{gone}");
-        }
-        for stays in ["outer-import", "outer-export"] {
-            assert!(out.contains(stays), "{stays}");
-        }
-    }
-
-    #[test]
-    fn names_in_types_become_their_places() {
-        let out = slimmed(
-            r#"(component
-              (import "outer-import" (instance $i
-                (type $e (enum "first-case" "second-case"))
-                (export "enum-name" (type $enum (eq $e)))
-                (type $v (variant (case "third-case" $enum)))
-                (export "variant-name" (type $variant (eq $v)))
-                (type $r (record (field "first-field" $variant) (field "second-field" u8)))
-                (export "record-name" (type $record (eq $r)))
-                (export "resource-name" (type (sub resource)))
-                (export "function-name" (func (param "parameter-name" $record)))))
-              (alias export $i "record-name" (type $record))
-              (alias export $i "resource-name" (type $resource))
-              (alias export $i "function-name" (func $f))
-              (type $own (own $resource))
-              (type (func (param "own-parameter" $own) (result $record)))
-              (export "outer-export" (func $f)))"#,
-        );
-        for gone in [
-            "-case",
-            "-field",
-            "enum-",
-            "variant-",
-            "record-",
-            "-parameter",
-            "parameter-",
-        ] {
-            assert!(!out.contains(gone), "{gone}");
-        }
-        for stays in [
-            "outer-import",
-            "resource-name",
-            "function-name",
-            "outer-export",
-        ] {
-            assert!(out.contains(stays), "{stays}");
-        }
-    }
-
-    #[test]
-    fn what_nobody_asks_a_module_for_goes() {
-        let out = slimmed(
-            r#"(component
-              (core module $a (func (export "asked")) (memory (export "unasked") 1))
-              (core instance $i (instantiate $a))
-              (func (export "outer-export") (canon lift (core func $i "asked"))))"#,
-        );
-        let exports = Parser::new(0)
-            .parse_all(out.as_bytes())
-            .filter_map(|payload| match payload.expect("valid") {
-                Payload::ExportSection(exports) => Some(exports.count()),
-                _ => None,
-            });
-        assert_eq!(exports.collect::<Vec<_>>(), [1]);
-    }
-
-    #[test]
-    fn modules_that_others_know_keep_their_names() {
-        let out = slimmed(
-            r#"(component
-              (core type $t (module (export "exported-name" (func))))
-              (core module $a (func (export "exported-name")))
-              (export "module" (core module $a) (core module (type $t))))"#,
-        );
-        assert!(out.contains("exported-name"));
-    }
-
-    #[test]
-    fn every_number_has_its_own_letters() {
-        let all: HashSet<_> = (0..5000).map(letters).collect();
-        assert_eq!(all.len(), 5000);
-        assert_eq!(
-            [0, 25, 26, 701, 702].map(letters),
-            ["a", "z", "aa", "zz", "aaa"]
-        );
-    }
-}
+mod tests;

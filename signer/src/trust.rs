@@ -1,5 +1,7 @@
 //! Trust records: whom devices trust from now on, signed by root keys.
 
+use std::collections::HashSet;
+
 use sealift_manifest::{
     Grants, InvokeSpec, Kind, Manifest, ManifestSpec, Sign, TRUST, TRUST_PROFILE, build_envelope,
 };
@@ -7,7 +9,7 @@ use sealift_provision::{Keys, Trust};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::key::Key;
 
 /// Whom devices are to trust, and who says so.
@@ -32,9 +34,18 @@ pub struct TrustRequest<'a> {
 ///
 /// # Errors
 ///
-/// [`Trust`](crate::Error::Trust) where it would lock somebody out,
-/// [`Encode`](crate::Error::Encode).
+/// [`ZeroSequence`](Error::ZeroSequence), [`KeyTwice`](Error::KeyTwice), [`Trust`](Error::Trust) where it would lock
+/// somebody out, [`Encode`](Error::Encode).
 pub fn sign_trust(request: &TrustRequest<'_>) -> Result<Vec<u8>> {
+    if request.sequence == 0 {
+        return Err(Error::ZeroSequence);
+    }
+    let mut known = HashSet::new();
+    for key in request.keys {
+        if !known.insert(key.public_key()) {
+            return Err(Error::KeyTwice(key.public().key_id().to_string()));
+        }
+    }
     let record = request.trust.encode()?;
     check(&record, request.keys)?;
     let mut spec = ManifestSpec {
@@ -110,7 +121,7 @@ impl Trusted {
     ///
     /// # Errors
     ///
-    /// [`Trust`](crate::Error::Trust).
+    /// [`Trust`](Error::Trust).
     pub(crate) fn read(record: &[u8]) -> Result<Self> {
         use sealift_manifest::Anchor as _;
 

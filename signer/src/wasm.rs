@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use wasmparser::{BinaryReader, Parser, Payload, Validator};
 use wit_component::ComponentEncoder;
 
+use crate::depth;
 use crate::error::{Error, Result, brief};
 
 const MAGIC: &[u8] = b"\0asm";
@@ -26,7 +27,7 @@ const COMPONENT: u8 = 4;
 /// # Errors
 ///
 /// [`Error::AlreadyTranslated`], [`Error::NotWasm`], [`Error::NoInterface`],
-/// [`Error::NotComponentizable`], [`Error::InvalidWasm`].
+/// [`Error::NotComponentizable`], [`Error::TooDeep`], [`Error::InvalidWasm`].
 pub(crate) fn component(input: &[u8]) -> Result<Cow<'_, [u8]>> {
     if input.starts_with(ELF_MAGIC) {
         return Err(Error::AlreadyTranslated);
@@ -35,6 +36,7 @@ pub(crate) fn component(input: &[u8]) -> Result<Cow<'_, [u8]>> {
         return Err(Error::NotWasm);
     }
     if Parser::is_component(input) {
+        depth::check(input)?;
         validate(input)?;
         return Ok(Cow::Borrowed(input));
     }
@@ -67,16 +69,24 @@ pub(crate) fn validate(wasm: &[u8]) -> Result<()> {
         .map_err(|e| Error::InvalidWasm(brief(&e)))
 }
 
+/// Whether a core module carries its WIT, which is in the form of a component.
 fn has_interface(module: &[u8]) -> Result<bool> {
+    let mut found = false;
     for payload in Parser::new(0).parse_all(module) {
         let payload = payload.map_err(|e| Error::InvalidWasm(brief(&e)))?;
         if let Payload::CustomSection(section) = payload
             && section.name().starts_with("component-type")
         {
-            return Ok(true);
+            if !Parser::is_component(section.data()) {
+                return Err(Error::NotComponentizable(
+                    "its WIT is not in the form of a component".into(),
+                ));
+            }
+            depth::check(section.data())?;
+            found = true;
         }
     }
-    Ok(false)
+    Ok(found)
 }
 
 /// The same component or module without its custom sections, at every depth:

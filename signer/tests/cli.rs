@@ -4,129 +4,12 @@ mod common;
 
 use std::ffi::OsStr;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
 
-use common::{chatty, job, persistent, persistent_with};
-use tempfile::TempDir;
-
-/// A folder with a key and some capsules.
-struct Desk {
-    folder: TempDir,
-}
-
-impl Desk {
-    fn empty() -> Self {
-        Self {
-            folder: TempDir::new().expect("a folder"),
-        }
-    }
-
-    fn new() -> Self {
-        let desk = Self::empty();
-        assert_done(&desk.run(["keygen", "--out", "translator.key"]));
-        desk.write("hello.wasm", &persistent());
-        desk.write("chatty.wasm", &chatty());
-        desk.write("job.wasm", &job());
-        desk
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn write(&self, name: &str, bytes: &[u8]) {
-        fs::write(self.path(name), bytes).expect("written");
-    }
-
-    fn read(&self, name: &str) -> Vec<u8> {
-        fs::read(self.path(name)).expect(name)
-    }
-
-    fn names(&self) -> Vec<String> {
-        let mut names: Vec<_> = fs::read_dir(self.folder.path())
-            .expect("the folder")
-            .map(|entry| entry.expect("an entry").file_name())
-            .map(|name| name.to_string_lossy().into_owned())
-            .collect();
-        names.sort();
-        names
-    }
-
-    fn command<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_signer"));
-        command
-            .args(args)
-            .current_dir(self.folder.path())
-            .env_remove("SIGNER_PASSPHRASE")
-            .stdin(Stdio::null());
-        command
-    }
-
-    fn run<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Output {
-        self.command(args).output().expect("runs")
-    }
-
-    /// `signer sign WASM` for vm1 with this desk's key and more arguments.
-    fn sign(&self, wasm: &str, more: &[&str]) -> Output {
-        self.run(sign_args(wasm).into_iter().chain(more.iter().copied()))
-    }
-
-    /// Checks that a command is refused with one line and changes no file.
-    fn assert_refused(&self, more: &[&str], wasm: &str, text: &str) {
-        let before = self.names();
-        let output = self.sign(wasm, more);
-        assert_failed(&output, text);
-        assert_eq!(self.names(), before, "something was left behind");
-    }
-}
-
-fn sign_args(wasm: &str) -> Vec<&str> {
-    vec![
-        "sign",
-        wasm,
-        "--key",
-        "translator.key",
-        "--component",
-        "vm1",
-        "--seq",
-        "7",
-        "--out",
-        "out.suit",
-    ]
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).expect("text")
-}
-
-#[track_caller]
-fn assert_done(output: &Output) -> String {
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    text(&output.stdout)
-}
-
-#[track_caller]
-fn assert_failed(output: &Output, reason: &str) {
-    let stderr = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{stderr}");
-    assert_eq!(stderr.lines().count(), 1, "{stderr}");
-    assert!(stderr.starts_with("signer: "), "{stderr}");
-    assert!(stderr.contains(reason), "{stderr}");
-    assert!(output.stdout.is_empty());
-}
-
+use common::desk::{Desk, assert_done, assert_failed, sign_args, text};
 #[cfg(unix)]
-fn mode(path: &Path) -> u32 {
-    use std::os::unix::fs::PermissionsExt;
-    fs::metadata(path).expect("the file").permissions().mode() & 0o777
-}
-
-#[cfg(unix)]
-fn set_mode(path: &Path, mode: u32) {
-    use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("the mode");
-}
+use common::desk::{mode, set_mode};
+use common::{persistent, persistent_with};
+use sealift_credential::{Identity, pem};
 
 #[test]
 fn keygen_makes_a_private_key_that_only_its_owner_reads() {
@@ -196,7 +79,8 @@ fn a_passphrase_protects_the_key() {
     assert!(pem.starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----\n"));
 
     desk.assert_refused(&[], "hello.wasm", "SIGNER_PASSPHRASE");
-    desk.assert_refused(&["--passphrase-file", "wrong"], "hello.wasm", "wrong");
+    let wrong = "the passphrase for translator.key is wrong";
+    desk.assert_refused(&["--passphrase-file", "wrong"], "hello.wasm", wrong);
     desk.assert_refused(&["--passphrase-file", "absent"], "hello.wasm", "absent");
     assert_done(&desk.sign("hello.wasm", &["--passphrase-file", "right"]));
     let output = desk
@@ -205,6 +89,31 @@ fn a_passphrase_protects_the_key() {
         .output()
         .expect("runs");
     assert_done(&output);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_passphrase_that_is_no_text_makes_no_key() {
+    use std::os::unix::ffi::OsStrExt;
+
+    let desk = Desk::empty();
+    let latin = b"gr\xfc\xdfe";
+    let output = desk
+        .command(["keygen", "--out", "translator.key"])
+        .env("SIGNER_PASSPHRASE", OsStr::from_bytes(latin))
+        .output()
+        .expect("runs");
+    assert_failed(&output, "not text");
+    desk.write("latin", latin);
+    let with_file = [
+        "keygen",
+        "--out",
+        "translator.key",
+        "--passphrase-file",
+        "latin",
+    ];
+    assert_failed(&desk.run(with_file), "not text");
+    assert_eq!(desk.names(), ["latin"]);
 }
 
 #[cfg(unix)]
@@ -339,28 +248,6 @@ fn a_refused_capsule_leaves_the_earlier_envelope_as_it_was() {
 }
 
 #[test]
-fn outputs_do_not_replace_inputs_and_need_a_folder() {
-    let desk = Desk::new();
-    let out = |path| {
-        let mut args = sign_args("hello.wasm");
-        args.pop();
-        args.extend([path, "--detached"]);
-        desk.run(args)
-    };
-    for input in ["hello.wasm", "translator.key", "./translator.key"] {
-        let before = desk.read(input);
-        assert_failed(&out(input), "input");
-        assert_eq!(desk.read(input), before);
-    }
-    assert_failed(&out("nowhere/out.suit"), "nowhere/out.suit");
-    // A folder where the envelope should go: found out only at the end.
-    fs::create_dir(desk.path("taken")).expect("a folder");
-    let before = desk.names();
-    assert_failed(&out("taken"), "taken");
-    assert_eq!(desk.names(), before);
-}
-
-#[test]
 fn a_grant_that_is_not_needed_is_noted() {
     let desk = Desk::new();
     let output = desk.sign("hello.wasm", &["--grant", "udp"]);
@@ -390,11 +277,26 @@ fn damaged_and_foreign_envelopes_are_refused() {
     assert_failed(&desk.run(other), "not trusted");
     let not_public = ["verify", "out.suit", "--pub", "other.key"];
     assert_failed(&desk.run(not_public), "public key");
-    let mut args = sign_args("hello.wasm");
-    args[3] = "other.pub";
-    #[cfg(unix)]
-    set_mode(&desk.path("other.pub"), 0o600);
-    assert_failed(&desk.run(args), "private key");
+}
+
+#[test]
+fn what_is_no_private_key_is_called_so() {
+    let desk = Desk::new();
+    let sign_with = |key| {
+        let mut args = sign_args("hello.wasm");
+        args[3] = key;
+        desk.run(args)
+    };
+    // Whoever may read it.
+    for mode in [0o644, 0o600] {
+        #[cfg(unix)]
+        set_mode(&desk.path("translator.pub"), mode);
+        let said = "translator.pub is not an Ed25519 private key";
+        assert_failed(&sign_with("translator.pub"), said);
+    }
+    assert_failed(&sign_with("."), ".: ");
+    let named_as_public = desk.run(["keygen", "--out", "new.pub"]);
+    assert_failed(&named_as_public, "another one");
 }
 
 #[test]
@@ -426,4 +328,38 @@ fn wrong_usage_exits_with_2() {
     assert!(!desk.path("out.suit").exists());
     assert_done(&desk.run(["--help"]));
     assert_done(&desk.run(["--version"]));
+}
+
+#[test]
+fn translators_are_files_with_or_without_components() {
+    let desk = Desk::new();
+    let identity = Identity::generate("op", &mut rand_core::OsRng).expect("a credential");
+    let op = pem::encode_credential(identity.credential());
+    desk.write("op.pub", op.as_bytes());
+    fs::create_dir(desk.path("keys=new")).expect("a folder");
+    assert_done(&desk.run(["keygen", "--out", "keys=new/next.key"]));
+    let trust = |translator| {
+        desk.run([
+            "trust",
+            "--root-key",
+            "translator.key",
+            "--seq",
+            "1",
+            "--allow",
+            "deploy=op.pub",
+            "--out",
+            "out.suit",
+            "--translator",
+            translator,
+        ])
+    };
+    for (translator, components) in [
+        ("keys=new/next.pub", "for all components"),
+        ("keys=new/next.pub=vm1,vm2", "for vm1, vm2"),
+    ] {
+        let said = assert_done(&trust(translator));
+        assert!(said.contains(components), "{said}");
+    }
+    assert_eq!(trust("keys=new/next.pub=VM1").status.code(), Some(2));
+    assert_failed(&trust("keys=new"), "keys");
 }

@@ -61,11 +61,14 @@ fn what_was_asked_for_is_what_the_manifest_says() {
 fn the_source_translates_to_the_same_bytes_again() {
     let key = key();
     for target in Target::ALL {
-        for (wasm, kind) in [(persistent(), Kind::Persistent), (job(), Kind::Ephemeral)] {
+        for (wasm, kind, component) in [
+            (persistent(), Kind::Persistent, "vm1"),
+            (job(), Kind::Ephemeral, "vm-run"),
+        ] {
             let request = SignRequest {
                 target,
                 kind,
-                ..SignRequest::new(&wasm, &key, "vm1", 1)
+                ..SignRequest::new(&wasm, &key, component, 1)
             };
             let signed = sign(&request).expect("signed");
             assert_eq!(sign(&request).expect("signed").envelope, signed.envelope);
@@ -229,10 +232,17 @@ fn what_an_envelope_says_can_be_read_without_a_key_and_is_marked_so() {
     assert_eq!(said.signers, [key.public().key_id().to_string()]);
     assert!(said.problems.is_empty());
 
-    let mut damaged = signed.envelope;
+    let mut damaged = signed.envelope.clone();
     *damaged.last_mut().expect("not empty") ^= 1;
     let said = inspect(&damaged).expect("an envelope");
     assert_eq!(said.problems, [Problem::PayloadDigest.to_string()]);
+
+    let head = signed.envelope.len() - signed.sizes.payload;
+    for len in [head, head + 1, signed.envelope.len() - 1] {
+        let cut = signed.envelope.get(..len).expect("shorter");
+        let said = inspect(cut).expect("an envelope");
+        assert_eq!(said.problems, [Problem::PayloadSize.to_string()], "{len}");
+    }
 }
 
 #[test]
@@ -265,18 +275,26 @@ fn requests_that_make_no_sense_are_refused() {
         ..good.clone()
     };
     assert!(matches!(sign(&above), Err(Error::Floor { .. })));
-    for request in [
-        SignRequest {
-            fuel: 0,
+    let no_fuel = SignRequest {
+        fuel: 0,
+        ..good.clone()
+    };
+    assert!(matches!(sign(&no_fuel), Err(Error::ZeroLimit("fuel"))));
+    for (stack, fits) in [(0, false), (511, false), (512, true)] {
+        let request = SignRequest {
+            stack,
             ..good.clone()
-        },
-        SignRequest {
-            stack: 0,
-            ..good.clone()
-        },
-    ] {
-        assert!(matches!(sign(&request), Err(Error::ZeroLimit(_))));
+        };
+        match sign(&request) {
+            Err(Error::SmallStack { least: 512, .. }) => assert!(!fits, "{stack}"),
+            signed => assert!(fits && signed.is_ok(), "{stack}"),
+        }
     }
+    let first = SignRequest {
+        sequence: 0,
+        ..good.clone()
+    };
+    assert!(matches!(sign(&first), Err(Error::ZeroSequence)));
     let small = SignRequest {
         memory: 2047,
         ..good.clone()
@@ -288,6 +306,23 @@ fn requests_that_make_no_sense_are_refused() {
             limit: 2047
         })
     ));
+}
+
+#[test]
+fn each_kind_of_capsule_has_components_of_its_own() {
+    let (wasm, job, key) = (persistent(), job(), key());
+    let persistent = |component| SignRequest::new(&wasm, &key, component, 1);
+    let ephemeral = |component| SignRequest {
+        kind: Kind::Ephemeral,
+        ..SignRequest::new(&job, &key, component, 1)
+    };
+    sign(&persistent("vm-run2")).expect("signed");
+    sign(&ephemeral("vm-run")).expect("signed");
+    assert!(matches!(
+        sign(&persistent("vm-run")),
+        Err(Error::JobComponent)
+    ));
+    assert!(matches!(sign(&ephemeral("vm1")), Err(Error::NotAJob(name)) if name == "vm1"));
 }
 
 #[test]

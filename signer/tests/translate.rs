@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{chatty, component, job, job_with, persistent, persistent_with};
+use common::{chatty, component, job, job_with, persistent, persistent_with, section};
 use sha2::{Digest, Sha256};
 use signer::{Error, Grants, Kind, Target, translate};
 
@@ -201,6 +201,85 @@ fn features_outside_the_profile_are_refused() {
             matches!(refusal(&wasm, Kind::Persistent), Error::InvalidWasm(_)),
             "{name}"
         );
+    }
+}
+
+/// So many components in each other, and so many types of components.
+fn deep(levels: usize) -> [Vec<u8>; 3] {
+    const HEADER: &[u8] = b"\0asm\x0d\0\x01\0";
+    let components = (1..levels).fold(HEADER.to_vec(), |inner, _| {
+        [HEADER, &section(4, &inner)].concat()
+    });
+    // One type, of which each declares the next, but for the last, which is empty.
+    let types = |kind: u8| {
+        let outer = [kind, 1, 1].repeat(levels - 1);
+        section(7, &[&[1], outer.as_slice(), &[kind, 0]].concat())
+    };
+    [section(4, &components), types(0x41), types(0x42)]
+}
+
+#[test]
+fn what_is_too_deep_to_be_read_is_refused() {
+    let is_too_deep =
+        |wasm: &[u8], kind| matches!(refusal(wasm, kind), Error::TooDeep { limit: 16 });
+    // The capsule around the components is a level, too.
+    for (levels, fit) in [(16, [false, true, true]), (15, [true; 3])] {
+        for (section, fits) in deep(levels).into_iter().zip(fit) {
+            let wasm = [job(), section].concat();
+            let translated = translate(&wasm, Target::Pulley32, Kind::Ephemeral);
+            assert_eq!(translated.is_ok(), fits, "{levels}: {translated:?}");
+        }
+    }
+    for section in deep(17).into_iter().chain(deep(20_000)) {
+        assert!(is_too_deep(&[job(), section].concat(), Kind::Ephemeral));
+    }
+}
+
+#[test]
+fn an_interface_that_is_too_deep_is_refused() {
+    for types in deep(20_000) {
+        let component = [b"\0asm\x0d\0\x01\0".as_slice(), &types].concat();
+        let named = [b"\x0ecomponent-type".as_slice(), &component].concat();
+        let wasm = [persistent(), section(0, &named)].concat();
+        let error = refusal(&wasm, Kind::Persistent);
+        assert!(matches!(error, Error::TooDeep { .. }), "{error}");
+    }
+    // In another form it is not read at all.
+    let wasm = [persistent(), section(0, b"\x0ecomponent-type\x03\0")].concat();
+    let error = refusal(&wasm, Kind::Persistent);
+    assert!(matches!(error, Error::NotComponentizable(_)), "{error}");
+}
+
+/// A component in which components instantiate each other twice, on so many levels.
+fn doubling(levels: usize) -> Vec<u8> {
+    let inner = (1..=levels).map(|level| {
+        let below = level - 1;
+        format!(
+            "(component $c{level} (alias outer $top $c{below} (component $below))
+                (instance (instantiate $below)) (instance (instantiate $below)))"
+        )
+    });
+    let inner: String = inner.collect();
+    let text =
+        format!("(component $top (component $c0) {inner} (instance (instantiate $c{levels}))");
+    wat::parse_str(text + PLAIN + ")").expect("valid text")
+}
+
+/// A function, which makes a component a capsule that runs once.
+const PLAIN: &str = r#"
+    (core module $plain (func (export "f") (result i32) i32.const 5))
+    (core instance $plain (instantiate $plain))
+    (func (export "f") (result u32) (canon lift (core func $plain "f")))"#;
+
+#[test]
+fn instances_of_components_are_counted_and_not_followed() {
+    for (levels, found) in [(5, 63), (6, 127), (60, (1 << 61) - 1), (100, u64::MAX)] {
+        let wasm = doubling(levels);
+        match translate(&wasm, Target::Pulley32, Kind::Ephemeral) {
+            Ok(_) => assert!(found <= 64),
+            Err(Error::TooManyComponents { needed, limit: 64 }) => assert_eq!(needed, found),
+            Err(other) => panic!("{other}"),
+        }
     }
 }
 

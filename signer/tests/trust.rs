@@ -34,9 +34,18 @@ fn trust() -> Trust {
 }
 
 fn record(trust: &Trust, roots: &[Key], signatures: u8) -> signer::Result<Vec<u8>> {
+    numbered(4, trust, roots, signatures)
+}
+
+fn numbered(
+    sequence: u64,
+    trust: &Trust,
+    roots: &[Key],
+    signatures: u8,
+) -> signer::Result<Vec<u8>> {
     sign_trust(&TrustRequest {
         keys: roots,
-        sequence: 4,
+        sequence,
         trust,
         signatures,
         vendor_id: [1; 16],
@@ -95,6 +104,21 @@ fn nothing_is_signed_that_locks_somebody_out() {
         },
         TrustError::TooLong,
     );
+}
+
+#[test]
+fn the_first_record_has_number_1() {
+    let first = |sequence| numbered(sequence, &trust(), &[key(9)], 1);
+    assert!(matches!(first(0), Err(Error::ZeroSequence)));
+    first(1).expect("signed");
+}
+
+#[test]
+fn no_key_signs_twice() {
+    let twice = record(&trust(), &[key(9), key(10), key(9)], 1);
+    let id = key(9).public().key_id().to_string();
+    assert!(matches!(twice, Err(Error::KeyTwice(named)) if named == id));
+    record(&trust(), &[key(9), key(10)], 1).expect("signed");
 }
 
 #[test]

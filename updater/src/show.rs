@@ -66,6 +66,8 @@ fn details(status: &ComponentStatus) -> Vec<String> {
     if let Some(number) = status.last_fault {
         let text = Refusal::from_number(number).map_or("unknown", Refusal::text);
         let cause = status.last_cause.as_deref().unwrap_or(text);
+        // A cause that is a refusal itself ends with its number.
+        let cause = cause.strip_suffix(&format!(" [{number}]")).unwrap_or(cause);
         let cause = printable(cause.as_bytes());
         lines.push(format!("{name}: last stopped because: {cause} [{number}]"));
     }
@@ -324,6 +326,20 @@ vm2\u{fffd}: running for 60 s, start 2; fuel 12 (most 34); memory 8192 bytes (mo
 vm2\u{fffd}: last stopped because: trapped\u{fffd} [60]
 "
         );
+    }
+
+    #[test]
+    fn the_number_of_a_fault_is_there_once() {
+        for refusal in Refusal::ALL {
+            let mut status = components().remove(1);
+            status.last_fault = Some(refusal.number());
+            for cause in [None, Some(refusal.to_string())] {
+                status.last_cause = cause;
+                let said = details(&status).pop().unwrap();
+                let expected = format!("vm2\u{fffd}: last stopped because: {refusal}");
+                assert_eq!(said, expected);
+            }
+        }
     }
 
     #[test]

@@ -52,6 +52,9 @@ pub const DEFAULT_MEMORY: u32 = 64 * 1024;
 /// left for this one was under 1 KiB in each of the example capsules.
 pub const DEFAULT_STACK: u32 = 4 * 1024;
 
+/// The least stack that Wasmtime's interpreter can start with, in bytes.
+pub const MIN_STACK: u32 = 512;
+
 /// Core modules that a capsule may instantiate. A component of one core module
 /// has three: the module, and two that tie the knot between its imports and
 /// its memory.

@@ -1,6 +1,6 @@
 //! Second signatures, and records of whom devices trust.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use sealift_engine::{DEFAULT_CLASS, DEFAULT_VENDOR};
@@ -35,7 +35,7 @@ pub(super) struct TrustArgs {
     root_key: Vec<PathBuf>,
     #[command(flatten)]
     passphrase: PassphraseSource,
-    /// The sequence number: devices take only what is newer, by up to 2^48
+    /// The sequence number, from 1: devices take only what is newer, by up to 2^48
     #[arg(long, value_name = "N")]
     seq: u64,
     /// Public key of a translator, and the components that it may sign for, if
@@ -65,10 +65,10 @@ pub(super) struct TrustArgs {
 
 /// Adds a signature.
 pub(super) fn cosign(args: &Cosign) -> Result<()> {
-    signer::refuse_overwriting(&args.out, &[&args.key])?;
-    if let Some(source) = &args.source {
-        signer::refuse_overwriting(&args.out, &[source])?;
-    }
+    let mut inputs = vec![args.key.as_path()];
+    inputs.extend(args.source.as_deref());
+    inputs.extend(args.passphrase.file());
+    signer::refuse_overwriting(&args.out, &inputs)?;
     let envelope = signer::read(&args.envelope)?;
     let source = args.source.as_deref().map(signer::read).transpose()?;
     let key = read_key(&args.key, &args.passphrase)?;
@@ -84,13 +84,11 @@ pub(super) fn cosign(args: &Cosign) -> Result<()> {
 
 /// Makes a trust record.
 pub(super) fn trust(args: &TrustArgs) -> Result<()> {
-    let files = args
-        .root_key
-        .iter()
-        .chain(args.translator.iter().map(|(path, _)| path));
-    for path in files.chain(args.allow.iter().map(|(_, path)| path)) {
-        signer::refuse_overwriting(&args.out, &[path])?;
-    }
+    let translators = args.translator.iter().map(|(path, _)| path);
+    let peers = args.allow.iter().map(|(_, path)| path);
+    let inputs = args.root_key.iter().chain(translators).chain(peers);
+    let inputs = inputs.map(PathBuf::as_path).chain(args.passphrase.file());
+    signer::refuse_overwriting(&args.out, &inputs.collect::<Vec<_>>())?;
     let translators = args.translator.iter().map(|(path, names)| {
         let key = signer::read_public_key(path)?;
         Ok(TrustedKey::new(key, names.clone()))
@@ -124,16 +122,19 @@ pub(super) fn trust(args: &TrustArgs) -> Result<()> {
     ))
 }
 
-/// Reads `FILE` or `FILE=NAME,NAME`.
+/// Reads `FILE` or `FILE=NAME,NAME`, where the file's name may have an equals sign.
 fn translator(text: &str) -> std::result::Result<(PathBuf, Vec<String>), String> {
-    let Some((path, names)) = text.split_once('=') else {
+    let Some((path, names)) = text.rsplit_once('=') else {
         return Ok((text.into(), Vec::new()));
     };
     let names: Vec<String> = names.split(',').map(str::to_owned).collect();
     let is_component = |name: &String| sealift_manifest::is_component(name.as_bytes());
-    match names.iter().all(is_component) {
-        true => Ok((path.into(), names)),
-        false => Err("a component is 1 to 16 lower-case letters, digits and hyphens".into()),
+    if names.iter().all(is_component) {
+        Ok((path.into(), names))
+    } else if Path::new(text).exists() {
+        Ok((text.into(), Vec::new()))
+    } else {
+        Err("a component is 1 to 16 lower-case letters, digits and hyphens".into())
     }
 }
 
@@ -150,10 +151,7 @@ pub(super) fn describe(trusted: &Trusted) -> Vec<(&'static str, String)> {
     for peer in &trusted.peers {
         let (start, _) = peer.fingerprint.split_at(16);
         let roles = peer.roles.join(", ");
-        lines.push((
-            "peer",
-            format!("{} ({start}): {roles}", peer.subject.escape_debug()),
-        ));
+        lines.push(("peer", format!("{} ({start}): {roles}", peer.subject)));
     }
     lines
 }

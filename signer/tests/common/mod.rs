@@ -1,6 +1,8 @@
 //! Capsules to sign, written by hand, so that no test waits for a Wasm build.
 #![allow(dead_code, reason = "each test binary uses some of what is in here")]
 
+pub(crate) mod desk;
+
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
@@ -81,6 +83,19 @@ pub(crate) fn job_with(before: &str, code: &str, error: &str) -> Vec<u8> {
           (export "sealift:capsule/job@0.1.0" (instance $job)))"#
     );
     wat::parse_str(text).expect("valid text")
+}
+
+/// A section of a component or module.
+pub(crate) fn section(id: u8, content: &[u8]) -> Vec<u8> {
+    let mut section = vec![id];
+    let mut length = content.len();
+    while length >= 0x80 {
+        section.push(u8::try_from(length & 0x7f).expect("seven bits") | 0x80);
+        length >>= 7;
+    }
+    section.push(u8::try_from(length).expect("seven bits"));
+    section.extend(content);
+    section
 }
 
 /// An ephemeral capsule that imports nothing.

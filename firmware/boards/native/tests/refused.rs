@@ -38,8 +38,15 @@ fn an_older_sequence_number_is_refused() {
     let bench = Bench::with_v1();
     bench.sign("same.suit", &v2(1));
     bench.refuses(&["push", "same.suit"], "sequence number");
-    bench.sign("zero.suit", &v2(0));
-    bench.refuses(&["push", "zero.suit"], "sequence number");
+    let newer = Sign {
+        sequence: 3,
+        ..Sign::default()
+    };
+    bench.sign("newer.suit", &newer);
+    bench.op(&["push", "newer.suit"]);
+    bench.op(&["confirm", "vm1"]);
+    bench.sign("older.suit", &v2(2));
+    bench.refuses(&["push", "older.suit"], "sequence number");
 }
 
 #[test]

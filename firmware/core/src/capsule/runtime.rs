@@ -5,6 +5,7 @@ use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use sealift_engine::MIN_STACK;
 use sealift_manifest::{Grants, Kind, Manifest, Payload, Verified};
 use wasmtime::component::Linker;
 use wasmtime::{Engine, Error, FrameInfo, OutOfMemory, Trap, WasmBacktrace};
@@ -16,9 +17,6 @@ use super::imports::{clean, imported, link};
 use super::limits::Limiter;
 use super::load::{Held, Loaded, Running};
 use super::{ArtifactBytes, SLICE, persistent};
-
-/// The least stack that Wasmtime's interpreter can start with, in bytes.
-const MIN_STACK: usize = 512;
 
 /// Checks, without running it, that a payload is a capsule that its manifest
 /// lets run: it loads, imports nothing but what is granted, and
@@ -48,10 +46,10 @@ fn load<P: Held>(
     if *payload.payload().digest() != manifest.payload_digest {
         return Err(Fault::OtherPayload);
     }
-    let stack = usize::try_from(manifest.invoke.stack).map_err(|_| Fault::Limits)?;
-    if stack < MIN_STACK {
+    if manifest.invoke.stack < MIN_STACK {
         return Err(Fault::Limits);
     }
+    let stack = usize::try_from(manifest.invoke.stack).map_err(|_| Fault::Limits)?;
     let config = sealift_engine::config(sealift_engine::HOST, stack);
     let engine = Engine::new(&config).map_err(|error| Fault::Engine(text(&error)))?;
     let loaded = Loaded::new(&engine, payload)?;

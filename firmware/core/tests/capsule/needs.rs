@@ -31,6 +31,54 @@ fn with(module: &str, times: u8) -> Vec<u8> {
     wasm
 }
 
+/// A capsule that runs once, of two components, one of which calls the other one,
+/// and so many more core modules. Both have types of the same names, and `more`
+/// stands in the one that calls.
+fn composed(more: &str, modules: usize) -> Vec<u8> {
+    let modules = "(core instance (instantiate $empty))".repeat(modules);
+    let text = format!(
+        r#"(component
+            (core module $empty)
+            {modules}
+            (component $maker
+                (type $e (enum "first" "second"))
+                (export $kind "kind" (type $e))
+                (core module $m (func (export "next") (param i32) (result i32)
+                    (i32.add (local.get 0) (i32.const 1))))
+                (core instance $i (instantiate $m))
+                (func (export "next") (param "from" $kind) (result u32)
+                    (canon lift (core func $i "next"))))
+            (component $user
+                (import "maker" (instance $maker
+                    (type $e (enum "first" "second"))
+                    (export "kind" (type $kind (eq $e)))
+                    (export "next" (func (param "from" $kind) (result u32)))))
+                (core module $m
+                    (import "maker" "next" (func $next (param i32) (result i32)))
+                    (memory (export "memory") 0)
+                    (func (export "f") (result i32) (call $next (i32.const 1))))
+                (core func $next (canon lower (func $maker "next")))
+                (core instance $i (instantiate $m
+                    (with "maker" (instance (export "next" (func $next))))))
+                (alias core export $i "memory" (core memory $memory))
+                {more}
+                (func (export "f") (result u32) (canon lift (core func $i "f"))))
+            (instance $made (instantiate $maker))
+            (instance $used (instantiate $user (with "maker" (instance $made))))
+            (alias export $used "f" (func $f))
+            (export "f" (func $f)))"#
+    );
+    wat::parse_str(text).unwrap()
+}
+
+/// What calls the other component once more, with a memory that is there only
+/// after the first call was made possible.
+const ONCE_MORE: &str = r#"
+    (core func $again (canon lower (func $maker "next") (memory $memory)))
+    (core module $other (import "maker" "next" (func (param i32) (result i32))))
+    (core instance (instantiate $other
+        (with "maker" (instance (export "next" (func $again))))))"#;
+
 /// Whether a device starts it, and why the signer does not sign it.
 fn judged(wasm: &[u8]) -> (bool, Option<String>) {
     let capsule = Capsule::of_component(wasm, Kind::Persistent);
@@ -75,5 +123,28 @@ fn elements_of_a_table() {
         let module = format!("(module (table {elements} funcref))");
         let (started, refused) = judged(&with(&module, 1));
         assert_eq!((started, refused.is_none()), (fits, fits), "{refused:?}");
+    }
+}
+
+#[test]
+fn modules_between_components() {
+    // Each of the two has a module, and there is one more between them.
+    for (more, own) in [("", 3), (ONCE_MORE, 5)] {
+        for modules in 0..=MAX_INSTANCES {
+            let wasm = composed(more, modules);
+            let answer = Capsule::of_component(&wasm, Kind::Ephemeral).run(&Board::default(), b"f");
+            let fits = own + modules <= MAX_INSTANCES;
+            match answer {
+                Ok(answer) => assert!(fits && answer == b"2", "{modules}: {answer:?}"),
+                Err(fault) => assert!(!fits, "{modules}: {fault:?}"),
+            }
+            match signer::translate(&wasm, HOST, Kind::Ephemeral) {
+                Ok(_) => assert!(fits, "{modules}"),
+                Err(error) => {
+                    assert!(!fits, "{modules}: {error}");
+                    assert!(error.to_string().contains("core instances"), "{error}");
+                }
+            }
+        }
     }
 }
