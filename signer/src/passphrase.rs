@@ -38,10 +38,12 @@ impl PassphraseSource {
             return Ok(Some(Zeroizing::new(text.to_owned())));
         }
         match env::var("SIGNER_PASSPHRASE") {
-            Ok(text) if !text.is_empty() => Ok(Some(Zeroizing::new(text))),
-            Ok(_) | Err(VarError::NotPresent) => Ok(None),
-            // As if there were none, a new key would not be encrypted.
+            // As if there were none, a new key would not be encrypted: a secret that did
+            // not get here is not one that nobody wanted.
+            Ok(text) if text.is_empty() => Err(Error::EmptyPassphrase),
             Err(VarError::NotUnicode(_)) => Err(Error::PassphraseNotText),
+            Ok(text) => Ok(Some(Zeroizing::new(text))),
+            Err(VarError::NotPresent) => Ok(None),
         }
     }
 }

@@ -93,17 +93,19 @@ fn a_passphrase_protects_the_key() {
 
 #[cfg(unix)]
 #[test]
-fn a_passphrase_that_is_no_text_makes_no_key() {
+fn a_passphrase_that_is_no_text_or_empty_makes_no_key() {
     use std::os::unix::ffi::OsStrExt;
 
     let desk = Desk::empty();
     let latin = b"gr\xfc\xdfe";
-    let output = desk
-        .command(["keygen", "--out", "translator.key"])
-        .env("SIGNER_PASSPHRASE", OsStr::from_bytes(latin))
-        .output()
-        .expect("runs");
-    assert_failed(&output, "not text");
+    for (set, said) in [(&latin[..], "not text"), (b"", "empty")] {
+        let output = desk
+            .command(["keygen", "--out", "translator.key"])
+            .env("SIGNER_PASSPHRASE", OsStr::from_bytes(set))
+            .output()
+            .expect("runs");
+        assert_failed(&output, said);
+    }
     desk.write("latin", latin);
     let with_file = [
         "keygen",
