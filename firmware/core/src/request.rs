@@ -1,12 +1,12 @@
 //! A request, parsed and with an author.
 
 use alloc::vec::Vec;
-
-use sha2::{Digest, Sha256};
+use core::hash::{Hash, Hasher};
 
 use sealift_oscore::coap::{self, BlockOption, Code, Inner, Writer, number};
 use sealift_oscore::server::SessionId;
 use sealift_wire::Refusal;
+use siphasher::sip::SipHasher;
 
 use crate::block::Piece;
 use sealift_wire::Roles;
@@ -39,13 +39,14 @@ const NOT_THE_QUESTION: [u16; 6] = [
 
 /// What the requests for all blocks of one body have in common: the session,
 /// the method and every option that is not about blocks. A Request-Tag is one
-/// of them (RFC 9175, 3.3). Of the options it is a digest: it is kept as long as a
-/// body or an answer is.
+/// of them (RFC 9175, 3.3). Of the options it is a hash, since it is kept as long as a
+/// body or an answer is. Who finds two requests with the same one has mixed up their
+/// own: the session is compared as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Exchange {
     pub(crate) session: SessionId,
     code: Code,
-    options: [u8; 32],
+    options: u64,
 }
 
 /// An authenticated request.
@@ -89,18 +90,16 @@ impl<'a> Request<'a> {
 
     /// Which exchange of blocks it belongs to.
     pub(crate) fn exchange(&self) -> Exchange {
-        let mut digest = Sha256::new();
+        let mut options = SipHasher::new();
         for option in self.inner.options.clone() {
             if !NOT_THE_QUESTION.contains(&option.number) {
-                digest.update(option.number.to_be_bytes());
-                digest.update(option.value.len().to_be_bytes());
-                digest.update(option.value);
+                (option.number, option.value).hash(&mut options);
             }
         }
         Exchange {
             session: self.session,
             code: self.code,
-            options: digest.finalize().into(),
+            options: options.finish(),
         }
     }
 
