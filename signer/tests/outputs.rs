@@ -156,10 +156,11 @@ fn strangers_write_nothing_but_text_to_the_terminal() {
     let absent = desk.run(["inspect", "\u{1b}[2Kabsent"]);
     assert_failed(&absent, r"\u{1b}[2Kabsent: ");
 
-    let name = "\u{1b}[2K\rvm1".to_owned();
+    // As long as the name that it is put in the place of, after the signing.
+    let (name, hostile) = ("steering", "\u{1b}[2K\rvm1");
     let key = |number| Key::from_seed(&[number; 32]).expect("a key");
     let translators = Keys {
-        keys: vec![TrustedKey::new(*key(1).public(), vec![name])],
+        keys: vec![TrustedKey::new(*key(1).public(), vec![name.into()])],
         threshold: 1,
     };
     let identity = Identity::generate("op", &mut rand_core::OsRng).expect("a credential");
@@ -175,7 +176,12 @@ fn strangers_write_nothing_but_text_to_the_terminal() {
         vendor_id: [1; 16],
         class_id: [2; 16],
     });
-    desk.write("out.suit", &envelope.expect("signed"));
+    let mut envelope = envelope.expect("signed");
+    let mut places = envelope.windows(name.len());
+    let at = places.rposition(|part| part == name.as_bytes());
+    let at = at.expect("the name in the record");
+    envelope[at..at + name.len()].copy_from_slice(hostile.as_bytes());
+    desk.write("out.suit", &envelope);
     let said = assert_done(&desk.run(["inspect", "out.suit"]));
     assert!(said.contains(r"for \u{1b}[2K\rvm1"), "{said}");
     assert!(!said.contains(['\u{1b}', '\r']), "{said}");

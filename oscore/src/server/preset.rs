@@ -13,6 +13,8 @@ impl<const SESSIONS: usize, const PENDING: usize, const PEERS: usize, const REPL
     /// that ships. In a key exchange the server chooses an identifier that nobody
     /// has; here, who has the one that is given loses it.
     pub fn preset(&mut self, now_ms: u64, peer: PeerIndex, context: SecurityContext) -> SessionId {
+        // A datagram would have come with it: no two sessions are of one age.
+        self.tick = self.tick.saturating_add(1);
         let id = context.recipient_id();
         self.sessions
             .retain(|session| session.context.recipient_id() != id);
