@@ -69,11 +69,11 @@ pub enum Error {
     MissingGrants(Grants) = 13,
     /// The capsule starts with more memory than the limit.
     #[error(
-        "this capsule starts with {needed} bytes of memory, and the limit is {limit}; \
+        "this capsule starts with {needed} bytes of memory or of tables, and the limit is {limit}; \
          raise it with --memory"
     )]
     Memory {
-        /// Bytes of linear memory it starts with.
+        /// Bytes that it starts with, of linear memory or of tables.
         needed: u64,
         /// The limit in bytes.
         limit: u32,

@@ -35,7 +35,8 @@ pub(crate) struct Needs {
     pub(crate) memory: u64,
     /// Tables.
     pub(crate) tables: u64,
-    /// Elements of the largest one at the start.
+    /// Elements of all at the start, and of the largest one.
+    pub(crate) elements: u64,
     pub(crate) largest_table: u64,
 }
 
@@ -46,6 +47,7 @@ impl Needs {
         self.memories = self.memories.saturating_add(other.memories);
         self.memory = self.memory.saturating_add(other.memory);
         self.tables = self.tables.saturating_add(other.tables);
+        self.elements = self.elements.saturating_add(other.elements);
         self.largest_table = self.largest_table.max(other.largest_table);
     }
 
@@ -200,9 +202,11 @@ impl Scope {
             }
             Payload::TableSection(tables) => {
                 for table in tables {
+                    let elements = table.map_err(invalid)?.ty.initial;
                     self.needs.add(Needs {
                         tables: 1,
-                        largest_table: table.map_err(invalid)?.ty.initial,
+                        elements,
+                        largest_table: elements,
                         ..Needs::default()
                     });
                 }

@@ -103,9 +103,11 @@ pub fn sign(request: &SignRequest<'_>) -> Result<Signed> {
     if !missing.is_empty() {
         return Err(Error::MissingGrants(missing));
     }
-    if translation.initial_memory > u64::from(request.memory) {
+    // A device gives as much to all memories, and as much again to all tables.
+    let needed = translation.initial_memory.max(translation.initial_tables);
+    if needed > u64::from(request.memory) {
         return Err(Error::Memory {
-            needed: translation.initial_memory,
+            needed,
             limit: request.memory,
         });
     }

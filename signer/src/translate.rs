@@ -24,6 +24,8 @@ pub struct Translation {
     pub source_digest: [u8; 32],
     /// Bytes of linear memory that it starts with.
     pub initial_memory: u64,
+    /// Bytes that its tables have on a device then.
+    pub initial_tables: u64,
     /// How long it was at each step.
     pub sizes: Sizes,
 }
@@ -104,6 +106,7 @@ pub fn translate(wasm: &[u8], target: Target, kind: Kind) -> Result<Translation>
         imports,
         source_digest: Sha256::digest(wasm).into(),
         initial_memory: needs.memory,
+        initial_tables: needs.elements.saturating_mul(target.pointer()),
         sizes: Sizes {
             source: wasm.len(),
             component: component.len(),

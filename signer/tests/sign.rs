@@ -306,6 +306,18 @@ fn requests_that_make_no_sense_are_refused() {
             limit: 2047
         })
     ));
+    let tables = persistent_with("", "64 (pagesize 1)) (table 500 funcref");
+    let tables = SignRequest {
+        memory: 1999,
+        ..SignRequest::new(&tables, &key, "vm1", 1)
+    };
+    assert!(matches!(
+        sign(&tables),
+        Err(Error::Memory {
+            needed: 2000,
+            limit: 1999
+        })
+    ));
 }
 
 #[test]

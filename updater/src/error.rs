@@ -81,13 +81,13 @@ pub enum Error {
     /// The request cannot be sent, such as one with too long a path.
     #[error("the request cannot be sent: {0}")]
     Request(String),
-    /// The device does not accept the security context any more, and may have acted
-    /// before: it says the same, unprotected, to a replay. The request is one that must
-    /// not be done twice, so it is not sent again. Others can be: the context is
-    /// renewed.
+    /// A refusal that nothing protects came in the place of an answer. A device says so
+    /// that has lost the security context, and to a replay of what it has done; and
+    /// anybody can. The request is one that must not be done twice, so it is not sent
+    /// again. Others can be: the context is renewed, where that works.
     #[error(
-        "it is not known whether it was done, as the device restarted or got it twice: \
-         look at its status, and repeat it if it was not done"
+        "it is not known whether it was done, as the device restarted or got it twice, or \
+         somebody else answered: look at its status, and repeat it if it was not done"
     )]
     Uncertain,
     /// A response that does not fit the request.

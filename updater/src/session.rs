@@ -161,6 +161,7 @@ impl<T: Transport> Session<T> {
                 Err(error) => return Err(error),
             };
             if code.class() != 4 {
+                log::info!("an answer that nothing protects: {code} {text}");
                 // Anybody can say so while the device does what it was asked.
                 return Err(match outgoing.may_repeat() {
                     false => Error::Uncertain,

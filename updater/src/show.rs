@@ -114,8 +114,9 @@ pub fn component_json(status: &ComponentStatus) -> serde_json::Result<String> {
 pub fn body(bytes: &[u8]) -> String {
     // Others than these two move the cursor over what is there.
     let plain = |c: char| !c.is_control() || matches!(c, '\n' | '\t');
-    match std::str::from_utf8(bytes) {
-        Ok(text) if text.chars().all(plain) => text.strip_suffix('\n').unwrap_or(text).to_owned(),
+    let text = std::str::from_utf8(bytes).map(|text| text.replace("\r\n", "\n"));
+    match text {
+        Ok(text) if text.chars().all(plain) => text.strip_suffix('\n').unwrap_or(&text).to_owned(),
         _ => hex::encode(bytes),
     }
 }
@@ -397,6 +398,7 @@ vm2\u{fffd}: last stopped because: trapped\u{fffd} [60]
     #[test]
     fn a_body_is_text_or_hexadecimal() {
         assert_eq!(body(b"21.5\tC\nfine\n"), "21.5\tC\nfine");
+        assert_eq!(body(b"21.5\r\nfine\r\n"), "21.5\nfine");
         assert_eq!(body("\u{b0}C \u{2713}".as_bytes()), "\u{b0}C \u{2713}");
         assert_eq!(body(b""), "");
         assert_eq!(body(b"\xff\x00"), "ff00");

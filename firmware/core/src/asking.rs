@@ -90,7 +90,8 @@ where
             Operation::Capsule(vm) => Some(vm),
             _ => None,
         };
-        let waits = !operation.only_reads() && request.is_last();
+        let at_once = matches!(operation, Operation::Confirm(_) | Operation::Remove(_));
+        let waits = !(at_once || operation.only_reads()) && request.is_last();
         if waits && !self.queue.has_room(request.session, calls) {
             return Err(Refusal::Busy);
         }
@@ -103,7 +104,8 @@ where
 
     /// Whom the device knows has changed: ends the sessions of those that it does
     /// not know any more, and forgets the calls of those that may make none.
-    fn renew_peers(&mut self) {
+    pub(crate) fn renew_peers(&mut self) {
+        self.service.renew_peers();
         let policy = &self.service.vms.policy;
         let peers: Vec<Credential> = policy.credentials().cloned().collect();
         if let Err(error) = self.server.set_peers(&peers) {

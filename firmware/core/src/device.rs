@@ -160,6 +160,11 @@ where
         out: &mut [u8],
     ) -> usize {
         self.service.vms.now = now;
+        // By a turn in which the trust record could be read at last: nobody's request
+        // may meet a policy in which its sender has another's place.
+        if core::mem::take(&mut self.service.vms.peers_changed) {
+            self.renew_peers();
+        }
         // Lent to the request, so that everything else can change meanwhile.
         let mut scratch = core::mem::take(&mut self.scratch);
         let incoming = self
@@ -200,6 +205,7 @@ where
     pub fn poll(&mut self, now: u64, out: &mut [u8]) -> Step {
         self.service.vms.now = now;
         self.service.tidy();
+        self.service.vms.retry_trust();
         if let Some((to, length)) = self.server.poll(now, out) {
             return Step::Send(to, length);
         }

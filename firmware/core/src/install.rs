@@ -48,6 +48,12 @@ where
                     .map_err(|error| refuse::store(name, &error))?;
             }
         }
+        // A record that cannot be read cannot be confirmed, and would keep newer ones out.
+        let newer = Some(manifest.sequence_number) > self.trust_number();
+        if vm == N && newer && !self.trust_is_known && self.on_trial(N) {
+            let _ = self.store.revert(N);
+            self.trust_is_known = true;
+        }
         let opened = self
             .store
             .open_transfer(vm, &manifest, head)
@@ -203,6 +209,10 @@ where
         let name = self.name(vm);
         let active = self.active(vm).ok_or(Refusal::NoTrial)?;
         if self.on_trial(vm) && !self.is_running(vm) {
+            // The flash, or the heap, may have failed for a moment.
+            if !self.is_starting(vm) {
+                self.start(vm);
+            }
             let why = "the trial does not run yet";
             return Err(refuse::because(name, &why, Refusal::Busy));
         }

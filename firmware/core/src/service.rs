@@ -127,17 +127,18 @@ where
         Ok(match progress {
             Progress::Continue => Reply::Continue,
             Progress::AlreadyActive => Reply::Whole(Response::new(Code::VALID)),
-            Progress::Accepted => Reply::Whole(self.status(vm, Code::CHANGED)),
-            Progress::Trusted => {
-                self.ota.free_places();
-                self.jobs.distrust();
-                Reply::Whole(self.status(vm, Code::CHANGED))
-            }
+            Progress::Accepted | Progress::Trusted => Reply::Whole(self.status(vm, Code::CHANGED)),
             Progress::Activated(digest) => Reply::Later(Later::Start {
                 vm,
                 activated: Some(digest),
             }),
         })
+    }
+
+    /// Others are known from now on, and counted anew.
+    pub(crate) fn renew_peers(&mut self) {
+        self.ota.free_places();
+        self.jobs.distrust();
     }
 
     /// Forgets the bodies that nobody goes on with.

@@ -42,7 +42,8 @@
 //! Not the one before it, nor the provisioned keys, which may be revoked: then
 //! nobody may sign capsules, and none runs. The provisioned peers can send a
 //! newer record; the same one again is refused. Where it is only that the flash cannot
-//! be read, nothing is given up for it: each start of a capsule tries again first.
+//! be read, nothing is given up for it: it is tried again each second, and capsules start
+//! when it could be.
 
 use embedded_storage::nor_flash::NorFlash;
 use sealift_manifest::{Kind, Manifest, TRUST, Verified};
@@ -54,6 +55,10 @@ use crate::capsule::Host;
 use crate::policy::Policy;
 use crate::refuse;
 use crate::supervisor::Supervisor;
+
+/// How long to wait before a record that could not be read is tried again, in
+/// milliseconds.
+pub(crate) const RETRY_MS: u64 = 1000;
 
 /// How far the number of a record may be above that of the one before it: enough
 /// for milliseconds since 1970 and for dates in digits, down to the second, on a
@@ -77,11 +82,11 @@ where
         self.trust_number().is_some_and(|number| number != 0) && !self.acceptance.trust.is_empty()
     }
 
-    /// Trusts what the record in the store says, if there ever was one; says whether
-    /// that is known. Where the flash cannot be read now, nobody may sign until it can.
-    pub(crate) fn load_trust(&mut self) -> bool {
+    /// Trusts what the record in the store says, if there ever was one. Where the flash
+    /// cannot be read now, nobody may sign and nothing starts until it can.
+    pub(crate) fn load_trust(&mut self) {
         if self.trust_number().is_none_or(|number| number == 0) {
-            return true;
+            return;
         }
         let stored = self.stored_trust();
         let known = !matches!(stored, Err(Refusal::Internal));
@@ -101,7 +106,20 @@ where
                 }
             }
         }
-        known
+    }
+
+    /// Reads the record again, where it could not be read, and starts what waits for it.
+    pub(crate) fn retry_trust(&mut self) {
+        if self.trust_is_known || self.now < self.retry_trust_at {
+            return;
+        }
+        self.retry_trust_at = self.now.saturating_add(RETRY_MS);
+        self.load_trust();
+        if self.trust_is_known {
+            for vm in 0..N {
+                self.start(vm);
+            }
+        }
     }
 
     fn stored_trust(&mut self) -> Result<Trust, Refusal> {

@@ -62,10 +62,10 @@ impl Asked {
 /// Method and path, as far as there is room for it in a line.
 fn name(request: &Request<'_>) -> String {
     let segments = request.path.iter();
-    let path = segments.flat_map(|segment| segment.chars().chain(['/']));
+    let path = segments.flat_map(|segment| core::iter::once('/').chain(segment.chars()));
     // The path is the peer's: nothing of it may pass for a line.
     let path = path.take(MAX_NAME).flat_map(char::escape_default);
-    let mut name = alloc::format!("{} /", request.code);
+    let mut name = alloc::format!("{} ", request.code);
     name.extend(path);
     name
 }

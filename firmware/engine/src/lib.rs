@@ -134,6 +134,15 @@ impl Target {
         }
     }
 
+    /// Bytes of a pointer there.
+    #[must_use]
+    pub const fn pointer(self) -> u64 {
+        match self {
+            Self::Pulley32 => 4,
+            Self::Pulley64 => 8,
+        }
+    }
+
     /// The target of that name, or `None`.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {

@@ -19,6 +19,7 @@ fn what_is_instantiated_counts_each_time() {
         memories: 2,
         memory: 6,
         tables: 4,
+        elements: 24,
         largest_table: 7,
     };
     assert_eq!(found, expected);
@@ -47,6 +48,7 @@ fn components_in_components_count_with_what_is_in_them() {
         memories: 3,
         memory: 3 << 16,
         tables: 3,
+        elements: 27,
         largest_table: 9,
     };
     assert_eq!(found, expected);
@@ -116,6 +118,7 @@ fn each_limit_is_one_of_its_own() {
         memories: 2,
         memory: u64::MAX,
         tables: 4,
+        elements: 4 * 4096,
         largest_table: 4096,
     };
     most.check().expect("as much as there is");

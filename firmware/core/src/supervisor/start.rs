@@ -40,7 +40,7 @@ impl<F: NorFlash, H: Host, const N: usize, const W: usize> Supervisor<F, H, N, W
     pub(crate) fn start(&mut self, vm: usize) {
         self.stop(vm);
         self.forget(vm);
-        if !self.trust_is_known && !self.load_trust() {
+        if !self.trust_is_known {
             return;
         }
         // At most one trial to end, and then what was confirmed before it.

@@ -190,7 +190,9 @@ fn nor_does_one_at_the_start_give_up_a_trial() {
     let mut failed = 0;
     for reads in 0..400 {
         let mut rig = rig();
-        let trust = trusting(&rig, translators(&[NEW], 1));
+        let mut trust = trusting(&rig, translators(&[NEW], 1));
+        // Each has another place than before.
+        trust.peers.reverse();
         takes(&mut rig, &trust, 1);
         let mut op = rig.op();
         let envelope = capsule(&answering("new"), 1, &[NEW]);
@@ -203,6 +205,12 @@ fn nor_does_one_at_the_start_give_up_a_trial() {
         rig.flash.1.set(Some(mount + reads));
         rig.reboot();
         let over = rig.flash.1.take().is_some();
+        let mut app = rig.app();
+        rig.pass(1000);
+        rig.rest();
+        // It is who it was, in whatever place.
+        let answer = rig.simple(&mut app, Code::DELETE, VM1);
+        assert!(answer.is(Refusal::NotAllowed), "{answer:?}");
         rig.asks("new");
         let status = rig.status();
         assert_eq!(status.sequence, Some(1), "after {reads} reads");
