@@ -34,7 +34,8 @@ pub(crate) const GUEST: usize = 3;
 /// What a device may hold in RAM beyond what it has when it starts, and for as
 /// long as it handles one datagram, in bytes.
 const MAX_HELD: usize = 320 * 1024;
-const MAX_MORE: usize = 512 * 1024;
+// The last block of a capsule takes the most: it is loaded and started.
+const MAX_MORE: usize = 112 * 1024;
 
 /// How often a device is polled before it has to be at rest.
 const MAX_POLLS: usize = 10_000;
