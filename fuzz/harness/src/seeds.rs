@@ -189,6 +189,18 @@ pub(crate) fn inner() -> Seeds {
         blocks(".well-known/core", 0),
     );
     one(&mut seeds, "status-in-blocks", 0, blocks("vm-control", 1));
+    let endless = plaintext(Code::GET, |writer| {
+        writer.uri_path("vm-control").unwrap();
+        for _ in 0..1000 {
+            writer.option(number::URI_PATH, b"").unwrap();
+        }
+        writer.uint(number::BLOCK2, 0x16).unwrap();
+    });
+    let endless = vec![
+        Step::new(OF_APP, 0, &endless),
+        Step::new(OF_OP, 0, &endless),
+    ];
+    one(&mut seeds, "options-without-end", 1, endless);
     one(
         &mut seeds,
         "options",
