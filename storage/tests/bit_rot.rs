@@ -270,15 +270,25 @@ fn a_cut_and_one_bit<const WORD: usize, const PAGE: usize>() {
         {
             let mut rotten = cut.clone();
             rotten.rot(bit);
-            let store = mount(rotten);
-            let found = tries_left(&store);
-            assert!(
-                found == left || found + 1 == left,
-                "{torn:?} at {at}, bit {bit}: {found}, not {left}"
-            );
-            assert_eq!(tries_left(&mount(store.into_flash())), found);
+            no_more_is_lost(rotten, left, &format!("{torn:?} at {at}, bit {bit}"));
         }
     }
+}
+
+/// So many tries are left as before or after the attempt that was cut, at this mount
+/// and at the next.
+fn no_more_is_lost<const WORD: usize, const PAGE: usize>(
+    flash: Flash<WORD, PAGE>,
+    left: u8,
+    what: &str,
+) {
+    let store = mount(flash);
+    let found = tries_left(&store);
+    assert!(
+        found == left || found + 1 == left,
+        "{what}: {found}, not {left}"
+    );
+    assert_eq!(tries_left(&mount(store.into_flash())), found);
 }
 
 #[test]
@@ -325,13 +335,8 @@ fn a_cut_and_one_bit_and_a_cut<const WORD: usize, const PAGE: usize>() {
                 // On loan, since it comes back even if the power goes off.
                 let _ = Store::<_, 2, WORD>::mount(&mut rotten, layout_of::<PAGE>());
                 rotten.cancel_cut();
-                let store = mount(rotten);
-                let found = tries_left(&store);
-                assert!(
-                    found == left || found + 1 == left,
-                    "{torn:?}, bit {bit}, then at {at}: {found}, not {left}"
-                );
-                assert_eq!(tries_left(&mount(store.into_flash())), found);
+                let what = format!("{torn:?}, bit {bit}, then at {at}");
+                no_more_is_lost(rotten, left, &what);
             }
         }
     }

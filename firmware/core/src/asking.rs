@@ -115,7 +115,7 @@ where
         self.queue.forget(|session| {
             let mut sessions = server.sessions();
             let known = sessions.find(|(id, _)| *id == session);
-            !known.is_some_and(|(_, peer)| policy.roles(peer.0).has(Roles::USE))
+            known.is_none_or(|(_, peer)| !policy.roles(peer.0).has(Roles::USE))
         });
     }
 

@@ -50,9 +50,9 @@ where
         }
         // A record that cannot be read cannot be confirmed, and would keep newer ones out.
         let newer = Some(manifest.sequence_number) > self.trust_number();
-        if vm == N && newer && !self.trust_is_known && self.on_trial(N) {
+        if vm == N && newer && self.retry_trust_at.is_some() && self.on_trial(N) {
             let _ = self.store.revert(N);
-            self.trust_is_known = true;
+            self.retry_trust_at = None;
         }
         let opened = self
             .store

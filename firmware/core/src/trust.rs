@@ -58,7 +58,7 @@ use crate::supervisor::Supervisor;
 
 /// How long to wait before a record that could not be read is tried again, in
 /// milliseconds.
-pub(crate) const RETRY_MS: u64 = 1000;
+const RETRY_MS: u64 = 1000;
 
 /// How far the number of a record may be above that of the one before it: enough
 /// for milliseconds since 1970 and for dates in digits, down to the second, on a
@@ -88,14 +88,13 @@ where
         if self.trust_number().is_none_or(|number| number == 0) {
             return;
         }
-        let stored = self.stored_trust();
-        let known = !matches!(stored, Err(Refusal::Internal));
-        self.trust_is_known = known;
-        match stored {
+        self.retry_trust_at = None;
+        match self.stored_trust() {
             Ok(trust) => self.trust(trust),
-            Err(_) if !known => {
+            Err(Refusal::Internal) => {
                 log::error!("{TRUST}: cannot be read: nobody may sign, until it can");
                 self.acceptance.trust = Keys::default();
+                self.retry_trust_at = Some(self.now.saturating_add(RETRY_MS));
             }
             Err(refusal) => {
                 log::error!("{TRUST}: {refusal}: nobody may sign, until there is a newer record");
@@ -110,12 +109,11 @@ where
 
     /// Reads the record again, where it could not be read, and starts what waits for it.
     pub(crate) fn retry_trust(&mut self) {
-        if self.trust_is_known || self.now < self.retry_trust_at {
+        if self.retry_trust_at.is_none_or(|at| self.now < at) {
             return;
         }
-        self.retry_trust_at = self.now.saturating_add(RETRY_MS);
         self.load_trust();
-        if self.trust_is_known {
+        if self.retry_trust_at.is_none() {
             for vm in 0..N {
                 self.start(vm);
             }
@@ -200,7 +198,7 @@ where
         self.policy = Policy::new(trust.peers);
         self.acceptance.trust = trust.translators;
         self.peers_changed = true;
-        self.trust_is_known = true;
+        self.retry_trust_at = None;
     }
 
     /// Stops the capsules that are not trusted any more. In the place of one, the

@@ -100,8 +100,8 @@ pub fn load<F: NorFlash>(
     }
     let identity = Identity::generate(subject, rng).map_err(IdentityError::Credential)?;
     let record = encode(&identity).map_err(IdentityError::Credential)?;
-    pages.write_first(flash, &record)?;
-    pages.write_second(flash, &record)?;
+    write(flash, pages.first, pages.second, &record)?;
+    write(flash, pages.second, pages.end, &record)?;
     Ok(Loaded {
         identity,
         new: true,
@@ -136,28 +136,12 @@ impl Pages {
     fn mend<F: NorFlash>(&self, flash: &mut F, there: [bool; 2], record: &Record) {
         let [first, second] = there;
         if !first {
-            let _ = self.write_first(flash, record);
+            let _ = write(flash, self.first, self.second, record);
         }
         let _ = self.write_mark(flash);
         if !second {
-            let _ = self.write_second(flash, record);
+            let _ = write(flash, self.second, self.end, record);
         }
-    }
-
-    fn write_first<F: NorFlash>(
-        &self,
-        flash: &mut F,
-        record: &Record,
-    ) -> Result<(), IdentityError<F::Error>> {
-        write(flash, self.first, self.second, record)
-    }
-
-    fn write_second<F: NorFlash>(
-        &self,
-        flash: &mut F,
-        record: &Record,
-    ) -> Result<(), IdentityError<F::Error>> {
-        write(flash, self.second, self.end, record)
     }
 
     fn is_marked<F: NorFlash>(&self, flash: &mut F) -> Result<bool, F::Error> {

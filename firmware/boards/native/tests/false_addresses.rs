@@ -37,7 +37,7 @@ fn answers_that_nobody_takes_hold_nothing_up() {
         .unwrap();
 
     // It learns where I am, as from anybody who looks for it.
-    wire.send(&arp(1, ME, [0; 6], DEVICE)).unwrap();
+    wire.send(&who_is(DEVICE)).unwrap();
     for last in NOBODY {
         wire.send(&ping([10, 0, 2, last])).unwrap();
     }
@@ -62,10 +62,10 @@ fn frame(kind: [u8; 2], content: &[u8]) -> Vec<u8> {
     [&EVERYBODY[..], &MY_MAC, &kind, content].concat()
 }
 
-/// Address resolution (RFC 826): a question (1), or the answer to one (2).
-fn arp(operation: u8, sender: [u8; 4], to: [u8; 6], about: [u8; 4]) -> Vec<u8> {
-    let kind = [0, 1, IPV4[0], IPV4[1], 6, 4, 0, operation];
-    frame(ARP, &[&kind[..], &MY_MAC, &sender, &to, &about].concat())
+/// A question of address resolution (RFC 826).
+fn who_is(address: [u8; 4]) -> Vec<u8> {
+    let kind = [0, 1, IPV4[0], IPV4[1], 6, 4, 0, 1];
+    frame(ARP, &[&kind[..], &MY_MAC, &ME, &[0; 6], &address].concat())
 }
 
 /// A CoAP ping (RFC 7252, 4.3), in UDP without a checksum.

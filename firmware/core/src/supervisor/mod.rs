@@ -13,7 +13,6 @@ use crate::acceptance::Acceptance;
 use crate::capsule::{Host, Mapping, Quota, Usage};
 use crate::policy::Policy;
 use crate::refuse;
-use crate::trust::RETRY_MS;
 use crate::turns::{Doing, Outcome};
 
 pub(crate) use start::{Failure, Start};
@@ -31,10 +30,8 @@ pub(crate) struct Supervisor<F, H: Host, const N: usize, const W: usize> {
     pub(crate) policy: Policy,
     /// Whether the policy is another one than what sessions know of.
     pub(crate) peers_changed: bool,
-    /// Whether the record that says whom to trust could be read, if there is one; and
-    /// when to try again, where it could not.
-    pub(crate) trust_is_known: bool,
-    pub(crate) retry_trust_at: u64,
+    /// When to read the record again that says whom to trust, where it could not be.
+    pub(crate) retry_trust_at: Option<u64>,
     pub(crate) host: H,
     /// The time of the device, in milliseconds.
     pub(crate) now: u64,
@@ -91,8 +88,7 @@ impl<F: NorFlash, H: Host, const N: usize, const W: usize> Supervisor<F, H, N, W
             acceptance,
             policy,
             peers_changed: false,
-            trust_is_known: true,
-            retry_trust_at: RETRY_MS,
+            retry_trust_at: None,
             host,
             now: 0,
             time_limit,

@@ -40,7 +40,7 @@ impl<F: NorFlash, H: Host, const N: usize, const W: usize> Supervisor<F, H, N, W
     pub(crate) fn start(&mut self, vm: usize) {
         self.stop(vm);
         self.forget(vm);
-        if !self.trust_is_known {
+        if self.retry_trust_at.is_some() {
             return;
         }
         // At most one trial to end, and then what was confirmed before it.
